@@ -1,0 +1,80 @@
+"""Argument checks. Each returns the value it accepts, or raises an error that names the argument, what was given and
+what is expected; nothing is clipped or converted silently."""
+
+import math
+from numbers import Integral, Real
+
+import torch
+
+ENSEMBLES = ("gaussian", "rank-one")
+
+
+def number(name, value, *, low=None, high=None, strict=False):
+    """A finite real number in [low, high] (in the open interval if `strict`), as a float.
+
+    Raises TypeError if `value` is not a real number, ValueError if it is not finite or out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    value = float(value)
+    below = low is not None and (value <= low if strict else value < low)
+    above = high is not None and (value >= high if strict else value > high)
+    if not math.isfinite(value) or below or above:
+        raise ValueError(f"{name} must be {_range(low, high, strict)}, got {value}")
+    return value
+
+
+def _range(low, high, strict):
+    than = ("greater than", "less than") if strict else ("at least", "at most")
+    bounds = [f"{word} {bound}" for word, bound in zip(than, (low, high), strict=True) if bound is not None]
+    return " and ".join(["finite", *bounds])
+
+
+def integer(name, value, *, low=None, high=None):
+    """An integer in [low, high], as an int. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    value = int(value)
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ValueError(f"{name} must be an integer, {_range(low, high, False)}, got {value}")
+    return value
+
+
+def choice(name, value, options):
+    """One of `options`. Raises ValueError."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
+def tensor(name, value, *, ndim=None, shape=None, like=None):
+    """A finite floating-point tensor with at least `ndim` dimensions, whose last dimensions are `shape` (None: any),
+    of the dtype and on the device of `like`. Raises TypeError (kind, dtype, device) or ValueError (shape, NaN, inf).
+    """
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        raise TypeError(f"{name} must be a floating-point torch tensor, got {_kind(value)}")
+    if like is not None and (value.dtype, value.device) != (like.dtype, like.device):
+        raise TypeError(
+            f"{name} must be {like.dtype} on {like.device} like the problem, got {value.dtype} on {value.device}; "
+            "convert one of them with .to(...)"
+        )
+    if ndim is not None and value.ndim < ndim:
+        raise ValueError(f"{name} must have at least {ndim} dimensions, got shape {tuple(value.shape)}")
+    tail = tuple(value.shape[-len(shape) :]) if shape else ()
+    if shape and (len(tail) < len(shape) or any(want not in (None, got) for want, got in zip(shape, tail, strict=True))):
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have shape (..., {wanted}), got {tuple(value.shape)}")
+    if 0 in value.shape:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
+    if not torch.isfinite(value).all():
+        raise ValueError(f"{name} must be finite, but it has NaN or infinite entries")
+    return value
+
+
+def _kind(value):
+    return f"a {value.dtype} tensor" if isinstance(value, torch.Tensor) else type(value).__name__
+
+
+def generator(seed, device="cpu"):
+    """A torch generator seeded with `seed` (an integer): the only source of randomness in the book."""
+    return torch.Generator(device).manual_seed(integer("seed", seed, low=0))

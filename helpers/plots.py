@@ -1,0 +1,77 @@
+"""One look for every figure of the book: the style, the cast of colours and markers, and the recurring figures."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+
+# The same thing has the same colour, marker and line in every chapter (Okabe and Ito's colour-blind-safe palette).
+CAST = {
+    "no penalty": {"color": "#D55E00", "marker": "o", "linestyle": (0, (5, 1.5))},
+    "weight decay": {"color": "#B07C00", "marker": "s", "linestyle": (0, (3, 1, 1, 1))},
+    "group Lasso": {"color": "#0072B2", "marker": "^", "linestyle": "-"},
+    "oracle": {"color": "#00785A", "marker": "D", "linestyle": (0, (1, 1))},
+    "theory": {"color": "#222222", "linestyle": "-"},
+}
+SHADES = sns.color_palette("cividis", 6)  # for families of curves: ordered, readable in grey
+
+
+def use_style():
+    """Set matplotlib's defaults for the book. Call once, after the imports."""
+    sns.set_theme(style="ticks", context="notebook", font_scale=0.95)
+    plt.rcParams.update({
+        "figure.figsize": (7, 3.6), "figure.dpi": 110, "savefig.dpi": 160, "figure.constrained_layout.use": True,
+        "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
+        "axes.grid": True, "grid.color": "#E3E3E3", "grid.linewidth": 0.7, "axes.axisbelow": True,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium", "axes.titlelocation": "left",
+        "legend.frameon": False, "lines.linewidth": 1.8, "lines.markersize": 5, "animation.embed_limit": 10,
+    })  # fmt: skip
+
+
+def line(who, **changes):
+    """Keyword arguments for `ax.plot` that draw `who` of the cast as a line without markers."""
+    return {k: v for k, v in CAST[who].items() if k != "marker"} | {"label": who} | changes
+
+
+def points(who, **changes):
+    """Keyword arguments for `ax.plot` that draw `who` of the cast as measured points without a line."""
+    return CAST[who] | {"linestyle": "none", "label": who} | changes
+
+
+def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
+    """Label an axes and draw its legend if it has entries; `settings` go to `ax.set` (xscale="log", ylim=…)."""
+    ax.set(xlabel=xlabel, ylabel=ylabel, **settings)
+    if title:
+        ax.set_title(title)
+    if legend and ax.get_legend_handles_labels()[0]:
+        ax.legend()
+    return ax
+
+
+def column_norm_bars(ax, norms, who, *, threshold=None):
+    """Column norms (k,) in decreasing order as bars, with the pruning threshold as a dashed line."""
+    ordered = norms.sort(descending=True).values
+    ax.bar(range(1, len(ordered) + 1), ordered, color=CAST[who]["color"], edgecolor="white", linewidth=0.5, label=who)
+    if threshold is not None:
+        ax.axhline(threshold, color=CAST["theory"]["color"], linestyle="--", linewidth=1.2, label="threshold $2\\sqrt{\\beta}$")
+    return decorate(ax, xlabel="column, largest first", ylabel="column norm", legend=threshold is not None)
+
+
+def norm_paths(ax, run, *, survivors=None, threshold=None):
+    """Every column norm along a run, on logarithmic axes: the columns in `survivors` (indices) in colour, the rest grey."""
+    steps, norms = run.steps.clamp(min=1), run.column_norms.clamp(min=1e-12)
+    kept = set(range(norms.shape[-1]) if survivors is None else survivors)
+    for i in sorted(range(norms.shape[-1]), key=lambda i: i in kept):
+        color, width = (CAST["group Lasso"]["color"], 2) if i in kept else ("#9A9A9A", 0.9)
+        ax.plot(steps, norms[:, i], color=color, linewidth=width)
+    if threshold is not None:
+        ax.axhline(threshold, color=CAST["theory"]["color"], linestyle="--", linewidth=1.2, label="threshold $2\\sqrt{\\beta}$")
+    return decorate(ax, xlabel="step", ylabel="column norm", xscale="log", yscale="log")
+
+
+def table(rows, columns=("claim", "predicted", "measured"), *, precision=4):
+    """Rows as a table without an index, floats to `precision` significant digits: the *What we saw* of a chapter."""
+    return pd.DataFrame(rows, columns=list(columns)).style.hide().format(lambda v: _rounded(v, precision))
+
+
+def _rounded(value, precision):
+    return f"{value:.{precision}g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,196 @@
+"""Matrix sensing problems (chapters 1 and 6): recover M = U⋆U⋆ᵀ from the loss f(X), X = UUᵀ, with U of shape (..., d, k).
+
+Every loss here is quadratic in X, so with Δ = X − M it is f(X) = ½⟨Δ, f''Δ⟩ − ⟨N, Δ⟩ + c. The gradient with respect to U
+is 2∇f(X)U, and one linear map, f'', carries the whole ensemble. Leading dimensions of U are a batch of runs.
+"""
+
+from functools import lru_cache
+from math import isqrt
+
+import torch
+
+from helpers.arguments import ENSEMBLES, choice, generator, integer, number, tensor
+
+CHUNK = 2048  # rows of rank-one data handled at once: the memory of a step is that of one chunk
+SMALL = 24  # up to this d, the Gram matrix of rank-one data is cheaper to build than a few hundred passes over them
+
+
+def ground_truth(d, r, *, condition=1.0, seed=0):
+    """U⋆ of shape (d, r): orthogonal columns in random directions, norms linearly spaced from 1 to 1/condition.
+
+    So M = U⋆U⋆ᵀ has rank r, largest eigenvalue 1 and condition number condition². 1 ≤ r ≤ d, condition ≥ 1.
+    Raises TypeError or ValueError.
+    """
+    d = integer("d", d, low=1)
+    r = integer("r", r, low=1, high=d)
+    condition = number("condition", condition, low=1)
+    frame = torch.randn(d, r, generator=generator(seed), dtype=torch.float64)
+    return torch.linalg.qr(frame).Q * torch.linspace(1, 1 / condition, r, dtype=torch.float64)
+
+
+class _Problem:
+    """What the two kinds of problem share. A subclass says what f''E is, and what the noise adds."""
+
+    def __init__(self, U_star, ensemble):
+        tensor("U_star", U_star, ndim=2)
+        if U_star.ndim != 2 or U_star.shape[1] > U_star.shape[0]:
+            raise ValueError(f"U_star must have shape (d, r) with r at most d, got {tuple(U_star.shape)}")
+        self.ensemble = choice("ensemble", ensemble, ENSEMBLES)
+        self.U_star = U_star
+        self.M = U_star @ U_star.T
+        self.d, self.r = U_star.shape
+
+    def loss(self, U):
+        """f(UUᵀ), a tensor of the batch shape (...)."""
+        return self.loss_and_gradient(U)[0]
+
+    def gradient(self, U):
+        """The gradient of f(UUᵀ) with respect to U, 2∇f(UUᵀ)U, same shape as U."""
+        return self.loss_and_gradient(U)[1]
+
+    def loss_and_gradient(self, U):
+        """Both at the cost of one: shapes (...) and (..., d, k)."""
+        loss, slope = self._expand(self._difference(U))
+        return loss, 2 * slope @ U
+
+    def matrix_gradient(self, U):
+        """∇f(X) at X = UUᵀ, the gradient with respect to X: symmetric, shape (..., d, d)."""
+        return self._expand(self._difference(U))[1]
+
+    def hessian_vector(self, U, V):
+        """The second derivative of f(UUᵀ) at U applied to V (both (..., d, k)): 2∇f(X)V + 2 f''(UVᵀ + VUᵀ)U."""
+        cross = U @ V.mT
+        return 2 * self.matrix_gradient(U) @ V + 2 * self.curvature(cross + cross.mT) @ U
+
+    def error(self, U):
+        """‖UUᵀ − M‖_F, a tensor of the batch shape (...)."""
+        return torch.linalg.matrix_norm(self._difference(U))
+
+    def _difference(self, U):
+        tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star)
+        return U @ U.mT - self.M
+
+    def _expand(self, difference):
+        """Loss and ∇f(X) at X = M + difference. Written about M, both are accurate to rounding near the truth."""
+        bend = self.curvature(difference)
+        loss = (difference * (bend / 2 - self.noise_matrix)).sum((-2, -1)) + self.noise_floor
+        return loss, bend - self.noise_matrix
+
+    noise_matrix = 0.0
+    noise_floor = 0.0
+
+
+class Population(_Problem):
+    """The expected loss, without noise: ‖X − M‖_F² for the Gaussian ensemble, and
+    2‖X − M‖_F² + (tr(X − M))² for the rank-one ensemble A = xxᵀ, x ~ N(0, I) (chapter 6).
+
+    U_star: (d, r), r ≤ d. ensemble: "gaussian" or "rank-one". Attributes M (d, d), d, r. Raises TypeError, ValueError.
+    """
+
+    def __init__(self, U_star, ensemble="gaussian"):
+        super().__init__(U_star, ensemble)
+
+    def curvature(self, E):
+        """f''E for a symmetric E (..., d, d): 2E, or 4E + 2 tr(E) I for the rank-one ensemble."""
+        if self.ensemble == "gaussian":
+            return 2 * E
+        trace = E.diagonal(dim1=-2, dim2=-1).sum(-1)
+        return 4 * E + 2 * trace[..., None, None] * torch.eye(self.d, dtype=E.dtype, device=E.device)
+
+
+class Empirical(_Problem):
+    """The mean squared error (1/n) Σ_i (⟨A_i, X⟩ − y_i)² over n measurements y = 𝒜(M) + w. Make one with `sample`.
+
+    Gaussian ensemble: row i of `design` is svec(A_i), shape (n, d(d+1)/2). Rank-one ensemble: row i is x_i, shape (n, d),
+    and A_i = x_i x_iᵀ. No (n, d, d) tensor is ever formed: where it pays, the loss needs only the Gram matrix of 𝒜, and a
+    step costs the same whatever n is; rank-one data in more dimensions are streamed in chunks.
+    Attributes M, d, r, n, noise (the standard deviation s), y (n,).
+    """
+
+    def __init__(self, U_star, design, w, ensemble="gaussian", noise=None):
+        super().__init__(U_star, ensemble)
+        coordinates = self.d * (self.d + 1) // 2
+        gaussian = ensemble == "gaussian"
+        self.design = tensor("design", design, ndim=2, shape=(None, coordinates if gaussian else self.d), like=U_star)
+        self.n, self.noise = len(design), noise
+        tensor("w", w, shape=(self.n,), like=U_star)
+        self.y = self.measure(self.M) + w
+        self.noise_matrix = 2 / self.n * self.adjoint(w)
+        self.noise_floor = w.square().mean()
+        self.gram = self._gram() if self.n > coordinates / 2 and (gaussian or self.d <= SMALL) else None
+
+    @classmethod
+    def sample(cls, U_star, n, *, noise=0.0, ensemble="gaussian", seed=0):
+        """Draw n measurements of M = U⋆U⋆ᵀ with noise of standard deviation `noise`.
+
+        Gaussian: A is a symmetrised matrix of N(0, 1) entries, so svec(A) is a row of iid N(0, 1) numbers and
+        E⟨A, X⟩² = ‖X‖_F². Rank-one: A = xxᵀ, x ~ N(0, I). n ≥ 1, noise ≥ 0, seed ≥ 0. Raises TypeError or ValueError.
+        """
+        n, noise = integer("n", n, low=1), number("noise", noise, low=0)
+        choice("ensemble", ensemble, ENSEMBLES)
+        d = tensor("U_star", U_star, ndim=2).shape[-2]
+        width = d * (d + 1) // 2 if ensemble == "gaussian" else d
+        random = generator(seed)
+        design, w = (torch.randn(*shape, generator=random, dtype=U_star.dtype) for shape in ((n, width), (n,)))
+        return cls(U_star, design.to(U_star.device), noise * w.to(U_star.device), ensemble, noise)
+
+    def measure(self, X):
+        """𝒜(X)_i = ⟨A_i, X⟩ for a symmetric X (..., d, d): shape (..., n)."""
+        if self.ensemble == "gaussian":
+            return svec(X) @ self.design.T
+        return torch.cat([(rows @ X * rows).sum(-1) for rows in self.design.split(CHUNK)], -1)
+
+    def adjoint(self, v):
+        """𝒜*(v) = Σ_i v_i A_i for v of shape (..., n): symmetric, shape (..., d, d)."""
+        if self.ensemble == "gaussian":
+            return smat(v @ self.design)
+        chunks = zip(v.split(CHUNK, -1), self.design.split(CHUNK), strict=True)
+        return sum((part[..., None] * rows).mT @ rows for part, rows in chunks)
+
+    def curvature(self, E):
+        """f''E = (2/n) 𝒜*𝒜 E for a symmetric E (..., d, d)."""
+        if self.gram is not None:
+            return smat(2 * svec(E) @ self.gram)
+        return 2 / self.n * self.adjoint(self.measure(E))
+
+    def loss_and_gradient(self, U):
+        if self.gram is not None or self.ensemble == "gaussian" or U.shape[-1] > 0.75 * self.d:
+            return super().loss_and_gradient(U)
+        tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star)
+        loss = gradient = 0.0
+        for rows, y in zip(self.design.split(CHUNK), self.y.split(CHUNK), strict=True):
+            hidden = rows @ U
+            residual = hidden.square().sum(-1) - y
+            loss = loss + residual.square().sum(-1) / self.n
+            gradient = gradient + 4 / self.n * rows.T @ (residual[..., None] * hidden)
+        return loss, gradient
+
+    def _gram(self):
+        """𝒜*𝒜/n in svec coordinates, one chunk of svec rows at a time."""
+        rows = self.design.split(CHUNK)
+        if self.ensemble == "rank-one":
+            rows = (svec(x[:, :, None] * x[:, None, :]) for x in rows)
+        return sum(a.T @ a for a in rows) / self.n
+
+
+@lru_cache
+def _coordinates(d, device):
+    """For svec: the places in the flattened matrix that it keeps. For smat: the coordinate that fills each place."""
+    row, column = torch.triu_indices(d, d, device=device)
+    place = torch.empty(d, d, dtype=torch.long, device=device)
+    place[row, column] = place[column, row] = torch.arange(len(row), device=device)
+    return row * d + column, place.flatten(), row != column
+
+
+def svec(X):
+    """The d(d+1)/2 coordinates of a symmetric matrix X (..., d, d): its upper triangle, row by row, with the
+    off-diagonal entries times √2, so that ⟨svec X, svec Y⟩ = ⟨X, Y⟩."""
+    kept, _, off_diagonal = _coordinates(X.shape[-1], X.device)
+    return X.flatten(-2)[..., kept] * X.new_ones(len(kept)).masked_fill(off_diagonal, 2**0.5)
+
+
+def smat(x):
+    """The inverse of `svec`: coordinates (..., d(d+1)/2) as a symmetric matrix (..., d, d)."""
+    d = (isqrt(8 * x.shape[-1] + 1) - 1) // 2
+    _, place, off_diagonal = _coordinates(d, x.device)
+    return (x * x.new_ones(x.shape[-1]).masked_fill(off_diagonal, 0.5**0.5))[..., place].unflatten(-1, (d, d))
