@@ -60,8 +60,7 @@ def tensor(name, value, *, ndim=None, shape=None, like=None):
         )
     if ndim is not None and value.ndim < ndim:
         raise ValueError(f"{name} must have at least {ndim} dimensions, got shape {tuple(value.shape)}")
-    tail = tuple(value.shape[-len(shape) :]) if shape else ()
-    if shape and (len(tail) < len(shape) or any(want not in (None, got) for want, got in zip(shape, tail, strict=True))):
+    if shape and not _ends_with(value.shape, shape):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} must have shape (..., {wanted}), got {tuple(value.shape)}")
     if 0 in value.shape:
@@ -69,6 +68,12 @@ def tensor(name, value, *, ndim=None, shape=None, like=None):
     if not torch.isfinite(value).all():
         raise ValueError(f"{name} must be finite, but it has NaN or infinite entries")
     return value
+
+
+def _ends_with(shape, tail):
+    return len(shape) >= len(tail) and all(
+        want in (None, got) for want, got in zip(tail, shape[-len(tail) :], strict=True)
+    )
 
 
 def _kind(value):

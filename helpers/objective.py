@@ -55,7 +55,10 @@ class Objective:
         result = minimize(
             value_and_slope, flat(U0), jac=True, method="L-BFGS-B",
             callback=(lambda x: callback(matrix(x))) if callback else None,
-            options={"maxiter": steps, "maxfun": 10 * steps, "ftol": 0, "gtol": tolerance / U0.numel() ** 0.5, "maxcor": 30},
+            options={
+                "maxiter": steps, "maxfun": 10 * steps, "maxcor": 30,
+                "ftol": 0, "gtol": tolerance / U0.numel() ** 0.5,
+            },
         )  # fmt: skip
         U, evaluations = matrix(result.x), result.nfev
         slope = self.gradient(U)

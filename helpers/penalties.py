@@ -52,8 +52,8 @@ class ColumnPower:
         return 2 * self.strength * self.dh(p) * V + 4 * self.strength * self.d2h(p) * inner * U
 
     def largest_curvature(self, U):
-        """The largest second derivative of the penalty along any direction at columns of norm up to those of U (..., d, k):
-        2λ max(h'(0), h'(p) + 2p h''(p)), shape (...). For q ≤ 2 it is 2λ h'(0), whatever U is."""
+        """The largest second derivative of the penalty along any direction, at zero and at U (..., d, k):
+        2λ max(h'(0), h'(p) + 2p max(h''(p), 0)), shape (...). For q ≤ 2 it is 2λ h'(0), whatever U is."""
         p = torch.cat([torch.zeros_like(U[..., :1, :1]), U.square().sum(-2, keepdim=True)], -1)
         return 2 * self.strength * (self.dh(p) + 2 * p * self.d2h(p).clamp(min=0)).amax((-2, -1))
 

@@ -1,7 +1,7 @@
-"""Matrix sensing problems (chapters 1 and 6): recover M = U⋆U⋆ᵀ from the loss f(X), X = UUᵀ, with U of shape (..., d, k).
+"""Matrix sensing problems (chapters 1 and 6): recover M = U⋆U⋆ᵀ from a loss f(X), X = UUᵀ, with U of shape (..., d, k).
 
-Every loss here is quadratic in X, so with Δ = X − M it is f(X) = ½⟨Δ, f''Δ⟩ − ⟨N, Δ⟩ + c. The gradient with respect to U
-is 2∇f(X)U, and one linear map, f'', carries the whole ensemble. Leading dimensions of U are a batch of runs.
+Every loss here is quadratic in X, so with Δ = X − M it is f(X) = ½⟨Δ, f''Δ⟩ − ⟨N, Δ⟩ + c. The gradient with respect
+to U is 2∇f(X)U, and one linear map, f'', carries the whole ensemble. Leading dimensions of U are a batch of runs.
 """
 
 from functools import lru_cache
@@ -101,9 +101,9 @@ class Population(_Problem):
 class Empirical(_Problem):
     """The mean squared error (1/n) Σ_i (⟨A_i, X⟩ − y_i)² over n measurements y = 𝒜(M) + w. Make one with `sample`.
 
-    Gaussian ensemble: row i of `design` is svec(A_i), shape (n, d(d+1)/2). Rank-one ensemble: row i is x_i, shape (n, d),
-    and A_i = x_i x_iᵀ. No (n, d, d) tensor is ever formed: where it pays, the loss needs only the Gram matrix of 𝒜, and a
-    step costs the same whatever n is; rank-one data in more dimensions are streamed in chunks.
+    Gaussian ensemble: row i of `design` is svec(A_i), shape (n, d(d+1)/2). Rank-one ensemble: row i is x_i, shape
+    (n, d), and A_i = x_i x_iᵀ. No (n, d, d) tensor is ever formed: where it pays, the loss needs only the Gram matrix
+    of 𝒜, and a step costs the same whatever n is; rank-one data in more dimensions are streamed in chunks.
     Attributes M, d, r, n, noise (the standard deviation s), y (n,).
     """
 

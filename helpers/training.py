@@ -1,8 +1,8 @@
-"""Training and fine-tuning (chapters 1, 2 and 5): gradient descent on F(U) = f(UUᵀ) + R(U), for a batch of runs at once,
-and L-BFGS on the same objective where a converged stationary point is wanted.
+"""Training and fine-tuning (chapters 1, 2 and 5): gradient descent on F(U) = f(UUᵀ) + R(U), for a batch of runs at
+once, and L-BFGS on the same objective where a converged stationary point is wanted.
 
-A problem is anything with `loss_and_gradient(U)`, `hessian_vector(U, V)`, `error(U)`, `d` and `U_star`; a penalty anything
-with `value(U)`, `gradient(U)`, `hessian_vector(U, V)` and `largest_curvature(U)`.
+A problem is anything with `loss_and_gradient(U)`, `hessian_vector(U, V)`, `error(U)`, `d` and `U_star`; a penalty
+anything with `value(U)`, `gradient(U)`, `hessian_vector(U, V)` and `largest_curvature(U)`.
 """
 
 from dataclasses import dataclass
@@ -51,12 +51,12 @@ def train(
 ):  # fmt: skip
     """Minimise f(UUᵀ) + penalty from U0 (..., d, k): a `Run`.
 
-    steps: how many at most. step_size: a number > 0, or None for `safe_step`. tolerance: stop once ‖∇F‖_F is at most this
-    in every run. drop_below: a column whose norm falls below this is set to zero, where it stays (an exact zero is
+    steps: how many at most. step_size: a number > 0, or None for `safe_step`. tolerance: stop once ‖∇F‖_F is at most
+    this in every run. drop_below: a column whose norm falls below this is set to zero, where it stays (an exact zero is
     stationary); 0 drops none. record: how many states to record, evenly spaced, or the steps at which to record.
     method: "gradient descent", or "l-bfgs" (scipy, then Newton steps) for a converged point of one run.
-    progress: show a bar. Raises TypeError, ValueError, and FloatingPointError when a single run diverges; in a batch that
-    run is flagged in `diverged`, its U is NaN, and the others go on.
+    progress: show a bar. Raises TypeError, ValueError, and FloatingPointError when a single run diverges; in a batch
+    that run is flagged in `diverged`, its U and what is recorded of it from then on are NaN, and the others go on.
     """
     tensor("U0", U0, ndim=2, shape=(problem.d, None), like=problem.U_star)
     steps, tolerance = integer("steps", steps, low=0), number("tolerance", tolerance, low=0)
@@ -68,7 +68,9 @@ def train(
     if method == "l-bfgs":
         return _converged(objective, U0, steps, tolerance, keep_iterates)
     step_size = (safe_step(problem, U0, penalty) if step_size is None else step_size).to(U0.device)
-    times = set(np.linspace(0, steps, record).round().astype(int).tolist() if isinstance(record, int) else record)
+    if isinstance(record, int):
+        record = np.linspace(0, steps, integer("record", record, low=1)).round().astype(int).tolist()
+    times = set(record)
     recorder = _Recorder(problem, keep_iterates)
     U, diverged = U0.clone(), torch.zeros(U0.shape[:-2], dtype=torch.bool, device=U0.device)
     alive = torch.arange(U.shape[-1], device=U.device)
@@ -77,7 +79,7 @@ def train(
         size = torch.linalg.matrix_norm(slope)
         stop = step == steps or bool((size <= tolerance).all())
         if step in times or stop:
-            recorder.add(step, loss, _restore(U, alive, U0))
+            recorder.add(step, loss, _restore(U, alive, U0), diverged)
         if stop:
             break
         new = U - step_size[..., None, None] * slope
@@ -85,8 +87,8 @@ def train(
         if broken.any():
             if U0.ndim == 2:
                 raise FloatingPointError(
-                    f"training diverged at step {step}: step_size={step_size.item():.3g} is too large here. "
-                    f"Pass step_size=None, which takes {safe_step(problem, U0, penalty).item():.3g}, or a smaller start."
+                    f"training diverged at step {step}: step_size={step_size.item():.3g} is too large here. Pass "
+                    f"step_size=None, which takes {safe_step(problem, U0, penalty).item():.3g}, or a smaller start."
                 )
             diverged |= broken
             new[broken] = 0
@@ -130,11 +132,11 @@ class _Recorder:
         self.problem, self.keep_iterates = problem, keep_iterates
         self.steps, self.loss, self.error, self.norms, self.iterates = [], [], [], [], []
 
-    def add(self, step, loss, U):
+    def add(self, step, loss, U, diverged):
         self.steps.append(step)
-        self.loss.append(loss)
-        self.error.append(self.problem.error(U))
-        self.norms.append(torch.linalg.vector_norm(U, dim=-2))
+        self.loss.append(loss.masked_fill(diverged, torch.nan))
+        self.error.append(self.problem.error(U).masked_fill(diverged, torch.nan))
+        self.norms.append(torch.linalg.vector_norm(U, dim=-2).masked_fill(diverged[..., None], torch.nan))
         if self.keep_iterates:
             self.iterates.append(U)
 
@@ -146,15 +148,18 @@ class _Recorder:
 
 
 def _converged(objective, U0, steps, tolerance, keep_iterates):
-    recorder = _Recorder(objective.problem, keep_iterates)
+    recorder, diverged = (
+        _Recorder(objective.problem, keep_iterates),
+        torch.zeros((), dtype=torch.bool, device=U0.device),
+    )
 
     def record(U):
-        recorder.add(len(recorder.steps), objective.problem.loss(U), U)
+        recorder.add(len(recorder.steps), objective.problem.loss(U), U, diverged)
 
     record(U0)
     U, gradient_norm, evaluations = objective.minimise(U0, steps=steps, tolerance=tolerance, callback=record)
     record(U)
-    return recorder.run(U, gradient_norm, None, torch.tensor(False), evaluations)
+    return recorder.run(U, gradient_norm, None, diverged, evaluations)
 
 
 def _restore(U, alive, U0):
