@@ -1,0 +1,47 @@
+# The book's commands. `make` alone lists them. Each makes the environment .venv first, when it is missing or out of date.
+
+PYTHON ?= python3
+PIP_OPTIONS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help book test check lint address strip clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@echo "When .venv is made, PYTHON=python3.12 chooses the Python and PIP_OPTIONS='--extra-index-url ...' is handed to pip."
+
+book: $(STAMP)  ## build the book from clean into _build/html, warnings are errors
+	$(BIN)/jupyter-book clean .
+	$(BIN)/jupyter-book build . -W -n --keep-going
+
+test: $(STAMP)  ## unit tests, checks of the text, and every notebook from top to bottom
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+
+check: $(STAMP)  ## the slow tests: many seeds, long runs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -m slow tests || [ $$? = 5 ]  # 5: there are none
+
+lint: $(STAMP)  ## style of the code, in modules and notebooks
+	$(BIN)/ruff check .
+
+address: $(STAMP)  ## write repository.url of _config.yml into the set-up cell of every notebook
+	$(BIN)/python tests/tools/address.py
+
+strip: $(STAMP)  ## remove outputs and execution counts from the notebooks, before a commit
+	$(BIN)/python tests/tools/strip_outputs.py
+
+clean:  ## remove what was built, its cache too; .venv stays
+	rm -rf _build .pytest_cache .ruff_cache
+
+$(STAMP): requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' here: install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "The book needs Python 3.11 or newer, $(PYTHON) is `$(PYTHON) -V`. Name another: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) lacks the venv module. Debian/Ubuntu: apt-get install python3-venv"; exit 1; }
+	rm -f $(STAMP)
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt
+	touch $(STAMP)

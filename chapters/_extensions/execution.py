@@ -1,0 +1,165 @@
+"""The build's care for executed notebooks, whatever command or system starts it.
+
+myst-nb keeps executed notebooks in a cache keyed on their code alone. This extension adds what that key leaves out:
+
+- the cache is dropped when a file named by ``execution_depends`` (see _config.yml) or the Python version changes;
+- damaged entries are removed, so that their notebooks run again, and an unreadable cache starts afresh.
+
+At the end it prints how long each chapter took, and names the chapter, cell and error where one failed.
+"""
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import time
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.cache.db import NbCacheRecord
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def setup(app):
+    app.add_config_value("execution_depends", [], "")
+    app.connect("builder-inited", check_cache, priority=900)  # after myst-nb has settled where the cache is
+    app.connect("env-get-outdated", outdated)
+    app.connect("source-read", note_cached)
+    app.connect("build-finished", report, priority=900)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def dependency_key(root, patterns):
+    """Hash of the Python version and of every file under `root` that matches one of the glob `patterns`."""
+    digest = hashlib.sha256(f"{platform.python_implementation()} {platform.python_version()}".encode())
+    for path in sorted({p for pattern in patterns for p in Path(root).glob(pattern) if p.is_file()}):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def check_cache(app):
+    """Make sure that what myst-nb finds in its cache is valid."""
+    app.execution_started = time.time()
+    app.execution_cached = {}  # document name -> whether its outputs came from the cache
+    folder = Path(app.env.mystnb_config.execution_cache_path)
+    stored, key = folder / "key.txt", dependency_key(app.srcdir, app.config.execution_depends)
+    app.execution_rerun = not stored.is_file() or stored.read_text(encoding="utf8") != key
+    if app.execution_rerun and folder.is_dir():
+        drop(folder, "what the notebooks depend on (helpers/, data, requirements.txt, Python) has changed")
+    try:
+        removed = remove_damaged(folder)
+        app.execution_rerun |= bool(removed)
+        if removed:
+            logger.info("execution cache: %d damaged entries removed, these notebooks run again", removed)
+    except Exception as error:  # a damaged database raises many kinds, and none of them matters: it is a cache
+        drop(folder, f"it cannot be read ({type(error).__name__})")
+        app.execution_rerun = True
+    folder.mkdir(parents=True, exist_ok=True)
+    stored.write_text(key, encoding="utf8")
+
+
+def drop(folder, reason):
+    logger.info("execution cache dropped: %s", reason)
+    shutil.rmtree(folder) if folder.is_dir() else folder.unlink(missing_ok=True)
+
+
+def remove_damaged(folder):
+    """Remove records and folders of the cache that do not hold the notebook they promise; return how many."""
+    cache = get_cache(str(folder))
+    try:
+        records = {record.hashkey: record.pk for record in cache.list_cache_records()}
+        broken = [hashkey for hashkey in records if not is_whole(cache, hashkey)]
+        NbCacheRecord.remove_records([records[hashkey] for hashkey in broken], cache.db)
+    finally:
+        cache.db.dispose()  # an open database cannot be deleted on Windows
+    strays = [path for path in (folder / "executed").glob("*") if path.name not in set(records) - set(broken)]
+    for path in strays:
+        shutil.rmtree(path)
+    return len({*broken, *(path.name for path in strays)})
+
+
+def is_whole(cache, hashkey):
+    """Whether the cached notebook exists, can be read, holds the code it is filed under, and ran to its end."""
+    try:
+        notebook = nbformat.read(cache_file(cache.path, hashkey), nbformat.NO_CONVERT)
+    except Exception:  # missing, truncated, not JSON, not a notebook
+        return False
+    ran = all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code" and cell.source)
+    return ran and cache.create_hashed_notebook(notebook)[1] == hashkey
+
+
+def cache_file(folder, hashkey):
+    return Path(folder, "executed", hashkey, "base.ipynb")
+
+
+def outdated(app, env, added, changed, removed):
+    """Notebooks that a warm build must read again: all when the cache changed, else those that failed last time."""
+    failed = {name for name, data in executions(env).items() if data["error"]}
+    return [name for name in env.found_docs if is_notebook(app, name) and (app.execution_rerun or name in failed)]
+
+
+def executions(env):
+    """What myst-nb recorded of each executed document (nothing before its first build)."""
+    recorded = getattr(env, "nb_metadata", {})
+    return {name: data["exec_data"] for name, data in recorded.items() if data.get("exec_data")}
+
+
+def is_notebook(app, name):
+    return str(app.env.doc2path(name)).endswith(".ipynb")
+
+
+def note_cached(app, name, source):
+    """Note whether the notebook, about to be read, will find its outputs in the cache."""
+    if is_notebook(app, name):
+        folder = app.env.mystnb_config.execution_cache_path
+        notebook = nbformat.reads(source[0], as_version=4)
+        hashkey = get_cache(folder).create_hashed_notebook(notebook)[1]
+        app.execution_cached[name] = cache_file(folder, hashkey).is_file()
+
+
+def report(app, exception):
+    """Print the time each chapter took, then every failure with its chapter, cell and error."""
+    runs = executions(app.env)
+    if runs:
+        logger.info("\nchapters (seconds to run):")
+    for name, data in sorted(runs.items()):
+        seconds = "     -" if data["runtime"] is None else f"{data['runtime']:6.1f}"
+        cached = "  cached, not run again" if app.execution_cached.get(name, True) else ""
+        logger.info("  %-48s %s%s", name, seconds, "  FAILED" if data["error"] else cached)
+    logger.info("  %-48s %6.1f\n", "the whole build", time.time() - app.execution_started)
+    for name, data in sorted(runs.items()):
+        if data["error"]:
+            path = app.env.doc2path(name)
+            logger.info("FAILED %s, %s", path_in_book(app, path), failure(path, data))
+    if exception and is_notebook_error(exception):
+        path = app.env.doc2path(app.env.temp_data.get("docname", "a notebook"))
+        logger.info("FAILED %s: %s", path_in_book(app, path), exception)
+
+
+def is_notebook_error(exception):
+    """Whether the exception came out of a running notebook (a kernel that died does not become a cell's error)."""
+    return type(exception).__module__.split(".")[0] in {"nbclient", "jupyter_client", "jupyter_cache", "myst_nb"}
+
+
+def path_in_book(app, path):
+    return Path(path).relative_to(app.srcdir).as_posix()
+
+
+def failure(path, data):
+    """One line: the number of the cell that failed and its first line, and the error."""
+    text = ANSI.sub("", data["traceback"])
+    error = text.strip().splitlines()[-1]
+    if data["error"] == "CellTimeoutError":
+        error = "the cell took longer than execute.timeout in _config.yml allows"
+    for number, cell in enumerate(json.loads(Path(path).read_text(encoding="utf8"))["cells"], 1):
+        code = "".join(cell["source"]).strip()
+        quoted = "-\n" + code in text or str(code.splitlines()[:5]) in text  # a long cell that timed out is abridged
+        if cell["cell_type"] == "code" and code and quoted:
+            return f"cell {number} (`{code.splitlines()[0]}`): {error}"
+    return error
