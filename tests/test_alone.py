@@ -1,0 +1,61 @@
+"""Each chapter runs alone in an empty folder; its set-up cell finds or fetches helpers/, or says why it cannot."""
+
+import shutil
+
+import pytest
+from chapter_runs import CLONE, folder_of, run_setup, stand_in_repository, with_address
+from notebooks import ROOT, chapter_paths, read
+from parametrised import every_chapter, none_of
+from rules_cells import setup_source
+from rules_figures import outputs
+
+SENTENCE = (
+    "RuntimeError: This notebook needs the book's helpers/ folder and the book has no public address yet: "
+    "open the notebook inside a copy of the book's repository."
+)
+
+
+@pytest.fixture(scope="module")
+def setup():
+    """The set-up cell; test_dialect sees to it that all notebooks have the same."""
+    sources = [setup_source(read(path)) for path in chapter_paths()]
+    if not sources:
+        pytest.skip("no chapter yet")
+    return sources[0]
+
+
+@every_chapter
+def test_chapter_runs_alone_in_an_empty_folder(path, shared, executed_chapter):
+    executed_chapter(path)
+    left = {entry.name for entry in folder_of(path, shared).iterdir()} - {".ipynb_checkpoints"}
+    assert left == {path.name, CLONE}, "a chapter writes no files, and fetches the book once"
+
+
+@every_chapter
+def test_each_figure_that_appears_is_described(path, executed_chapter):
+    none_of(outputs(executed_chapter(path)), path)
+
+
+def test_setup_fetches_the_book_once(setup, shared, tmp_path):
+    first = run_setup(with_address(setup), tmp_path, stand_in_repository(shared))
+    assert first.stdout.strip() == str(tmp_path / CLONE), first.stderr
+    assert (tmp_path / CLONE / "helpers" / "problems.py").is_file()
+    second = run_setup(with_address(setup), tmp_path)  # here git can reach nothing
+    assert second.stdout.strip() == str(tmp_path / CLONE), second.stderr
+    assert (first.stderr, second.stderr) == ("", ""), "the set-up cell is silent"
+
+
+def test_setup_without_address_says_what_to_do_and_does_nothing(setup, tmp_path):
+    run = run_setup(with_address(setup, ""), tmp_path)
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[-1] == SENTENCE
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("inside", [".", "chapters", "chapters/problem_sets/release"])
+def test_setup_in_a_checkout_finds_helpers_from_any_folder(setup, inside, tmp_path):
+    shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / inside).mkdir(parents=True, exist_ok=True)
+    run = run_setup(with_address(setup), tmp_path / inside)
+    assert run.stdout.strip() == str(tmp_path), run.stderr
+    assert not (tmp_path / inside / CLONE).exists()
