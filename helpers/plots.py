@@ -1,6 +1,7 @@
 """One look for every figure of the book: the style, the cast of colours and markers, and the recurring figures."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 
@@ -35,6 +36,13 @@ def line(who, **changes):
 def points(who, **changes):
     """Keyword arguments for `ax.plot` that draw `who` of the cast as measured points without a line."""
     return CAST[who] | {"linestyle": "none", "label": who} | changes
+
+
+def single_runs(ax, x, draws, **style):
+    """Points at the means of `draws`, an array (len(x), runs) of single results; bars hold the middle 68 % of them."""
+    draws = np.asarray(draws)
+    mean, (low, high) = draws.mean(-1), np.quantile(draws, (0.16, 0.84), axis=-1)
+    return ax.errorbar(x, mean, np.clip([mean - low, high - mean], 0, None), capsize=3, **style)
 
 
 def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
