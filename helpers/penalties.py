@@ -13,13 +13,14 @@ class ColumnPower:
 
     strength: λ ≥ 0. exponent: q > 0; h is strictly concave for q < 2, linear for q = 2, strictly convex for q > 2.
     smoothing: β > 0, a squared norm; q = 2 needs none (then h(x) = x whatever β is, and β = 0 is accepted).
+    Both may also be tensors of the batch shape (...), one value a run; x in h, dh, d2h is then (..., 1, k).
     Raises TypeError or ValueError on anything else. Source: theory of chapter 2; q = 1 is the smoothed group Lasso.
     """
 
     def __init__(self, strength, exponent, smoothing):
-        self.strength = number("strength", strength, low=0)
+        self.strength = _per_run("strength", strength, low=0)
         self.exponent = number("exponent", exponent, low=0, strict=True)
-        self.smoothing = number("smoothing", smoothing, low=0, strict=self.exponent != 2)
+        self.smoothing = _per_run("smoothing", smoothing, low=0, strict=self.exponent != 2)
 
     def h(self, x):
         """The profile h at squared column norms x ≥ 0, without λ; same shape as x."""
@@ -38,7 +39,7 @@ class ColumnPower:
     def value(self, U):
         """λ Σ_i h(‖u_i‖²) for U of shape (..., d, k): a tensor of shape (...)."""
         tensor("U", U, ndim=2)
-        return self.strength * self.h(U.square().sum(-2)).sum(-1)
+        return (self.strength * self.h(U.square().sum(-2, keepdim=True))).sum((-2, -1))
 
     def gradient(self, U):
         """2 λ h'(‖u_i‖²) u_i, column by column, for U of shape (..., d, k): same shape."""
@@ -55,10 +56,10 @@ class ColumnPower:
         """The largest second derivative of the penalty along any direction, at zero and at U (..., d, k):
         2λ max(h'(0), h'(p) + 2p max(h''(p), 0)), shape (...). For q ≤ 2 it is 2λ h'(0), whatever U is."""
         p = torch.cat([torch.zeros_like(U[..., :1, :1]), U.square().sum(-2, keepdim=True)], -1)
-        return 2 * self.strength * (self.dh(p) + 2 * p * self.d2h(p).clamp(min=0)).amax((-2, -1))
+        return (2 * self.strength * (self.dh(p) + 2 * p * self.d2h(p).clamp(min=0))).amax((-2, -1))
 
     def __repr__(self):
-        return f"{type(self).__name__}(strength={self.strength:.4g}, smoothing={self.smoothing:.4g})"
+        return f"{type(self).__name__}(strength={_shown(self.strength)}, smoothing={_shown(self.smoothing)})"
 
 
 class GroupLasso(ColumnPower):
@@ -84,4 +85,17 @@ class WeightDecay(ColumnPower):
         super().__init__(strength, 2, 0)
 
     def __repr__(self):
-        return f"WeightDecay(strength={self.strength:.4g})"
+        return f"WeightDecay(strength={_shown(self.strength)})"
+
+
+def _per_run(name, value, **allowed):
+    """A number, or a tensor with one number a run of the batch: shape (...) becomes (..., 1, 1), to meet U."""
+    if not isinstance(value, torch.Tensor):
+        return number(name, value, **allowed)
+    for extreme in (tensor(name, value).min(), value.max()):
+        number(name, extreme.item(), **allowed)
+    return value[..., None, None]
+
+
+def _shown(parameter):
+    return f"<{parameter.numel()} values>" if isinstance(parameter, torch.Tensor) else f"{parameter:.4g}"

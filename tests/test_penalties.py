@@ -91,3 +91,16 @@ def test_other_bad_input_is_refused():
         GroupLasso("0.1", 0.1)
     with pytest.raises(ValueError, match="U must be finite"):
         GroupLasso(0.1, 0.1).value(torch.full((3, 2), math.nan))
+
+
+def test_one_strength_a_run_equals_runs_one_by_one():
+    U, V = random(3, 5, 4), random(3, 5, 4, seed=1)
+    strengths, smoothings = torch.tensor([0.1, 0.5, 2.0]).double(), torch.tensor([0.3, 0.02, 0.1]).double()
+    together = GroupLasso(strengths, smoothings)
+    alone = [GroupLasso(s.item(), b.item()) for s, b in zip(strengths, smoothings, strict=True)]
+    for name, arguments in {"value": (U,), "gradient": (U,), "hessian_vector": (U, V), "largest_curvature": (U,)}.items():
+        expected = torch.stack([getattr(p, name)(*(a[i] for a in arguments)) for i, p in enumerate(alone)])
+        assert torch.allclose(getattr(together, name)(*arguments), expected, rtol=1e-13)
+    assert repr(together) == "GroupLasso(strength=<3 values>, smoothing=<3 values>)"
+    with pytest.raises(ValueError, match="strength must be finite and at least 0"):
+        GroupLasso(-strengths, smoothings)

@@ -1,0 +1,62 @@
+"""Animations that play in the book, in Colab and in Jupyter, and tell readers who cannot see them what they show."""
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+from IPython.display import HTML
+from matplotlib.animation import FuncAnimation
+from PIL import Image
+
+from helpers.arguments import integer
+
+COLORS = 48  # in a frame: plenty for lines and labels, and a third of the bytes
+GLYPHS = {
+    "Decrease speed": "−", "First frame": "|◂", "Previous frame": "◂", "Play backwards": "◀", "Pause": "❙❙",
+    "Play": "▶", "Next frame": "▸", "Last frame": "▸|", "Increase speed": "+",
+}  # fmt: skip
+
+
+def player(figure, update, frames, *, alt, name, dpi=100, interval=160):
+    """A figure as an animation with a player, an IPython HTML object; it waits for the reader to press play.
+
+    update(i) draws frame i, for i below `frames` ≥ 1, as for matplotlib's FuncAnimation. alt: the sentence that says
+    what is to be seen. name: a word of letters, unique on the page. dpi: pixels per inch. interval: ms a frame.
+    The figure is laid out once, then closed, so that it is not shown a second time. Raises TypeError or ValueError.
+    """
+    frames = integer("frames", frames, low=1)
+    if not re.fullmatch("[a-z]+", name):
+        raise ValueError(f"name must be a word of small letters, got {name!r}")
+    if not alt or set(alt) & set('<>"&'):
+        raise ValueError(f"alt must be a sentence without <, >, & and double quotes, got {alt!r}")
+    figure.canvas.draw()
+    figure.set_layout_engine("none")  # else the axes jump from frame to frame
+    figure.canvas.draw_idle = lambda: None  # matplotlib would draw each frame once more, for a window that is not there
+    with plt.rc_context({"savefig.dpi": integer("dpi", dpi, low=20), "savefig.bbox": None}):
+        page = FuncAnimation(figure, update, frames, interval=interval).to_jshtml(default_mode="once")
+    plt.close(figure)
+    return HTML(_accessible(page, alt, name))
+
+
+def _accessible(page, alt, name):
+    """matplotlib's player with a description, names for its controls, a fixed id, and signs instead of an icon font
+    that would come from the network; before its script has run it shows the last frame."""
+    page = page.replace(re.search(r'id="_anim_img(\w+)"', page)[1], name)
+    page = re.sub(r'(?<="data:image/png;base64,)[^"]*', _small, page)
+    last = re.findall(r'"(data:image/png;base64,[^"]*)"', page)[-1]
+    page = re.sub(r"<link[^>]*font-awesome[^>]*>", "", page)
+    page = page.replace('<script language="javascript">', "<script>")
+    page = page.replace("<img ", f'<img alt="{alt}" src="{last}" style="max-width: 100%" ')
+    page = page.replace('type="range"', 'type="range" aria-label="Frame" style="max-width: 100%"')
+    for label, glyph in GLYPHS.items():
+        page = re.sub(rf'(<button [^>]*aria-label="{label}"[^>]*>)\s*<i [^>]*></i>', rf"\1{glyph}", page)
+    return page
+
+
+def _small(found):
+    """A frame with few colours."""
+    frame = Image.open(io.BytesIO(base64.b64decode(found[0].replace("\\\n", "")))).convert("RGB")
+    packed = io.BytesIO()
+    frame.quantize(COLORS).save(packed, "PNG", optimize=True)
+    return base64.b64encode(packed.getvalue()).decode()
