@@ -5,6 +5,8 @@ PIP_OPTIONS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+# the matrices are small: threads only wait for each other, badly so beside a second test process
+export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help book test check lint address strip clean
@@ -18,10 +20,10 @@ book: $(STAMP)  ## build the book from clean into _build/html, warnings are erro
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
 test: $(STAMP)  ## unit tests, checks of the text, and every notebook from top to bottom
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 check: $(STAMP)  ## the slow tests: many seeds, long runs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -m slow tests || [ $$? = 5 ]  # 5: there are none
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m slow tests || [ $$? = 5 ]  # 5: there are none
 
 lint: $(STAMP)  ## style of the code, in modules and notebooks
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ At the end it prints how long each chapter took, and names the chapter, cell and
 
 import hashlib
 import json
+import os
 import platform
 import re
 import shutil
@@ -26,6 +27,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def setup(app):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the matrices are small: threads only wait for each other
     app.add_config_value("execution_depends", [], "")
     app.connect("builder-inited", check_cache, priority=900)  # after myst-nb has settled where the cache is
     app.connect("env-get-outdated", outdated)
