@@ -31,5 +31,5 @@ class Step(NamedTuple):
 def show(steps):
     """The steps as a pandas table: claim, left, relation, right, slack, holds."""
     rows = [(*step, step.slack, "✓" if step.holds() else "✗ fails") for step in steps]
-    table = pd.DataFrame(rows, columns=["step", "left", "", "right", "slack", "holds"])
+    table = pd.DataFrame(rows, columns=["step", "left", "relation", "right", "slack", "holds"])
     return table.style.hide().format(precision=6)
