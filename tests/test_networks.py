@@ -1,0 +1,129 @@
+"""Quadratic networks are ordinary PyTorch modules, reproducible, and refuse bad input."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.prune import ln_structured, remove
+
+from helpers.arguments import generator
+from helpers.networks import QuadraticNetwork
+from helpers.penalties import GroupLasso
+from helpers.pruning import column_norms, prune
+
+SIZES = [(1, 1), (3, 7), (6, 2)]
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=generator(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize(("d", "k"), SIZES)
+def test_the_network_sums_the_squares_of_its_units(d, k):
+    network, x = QuadraticNetwork(d, k, scale=0.7, seed=1), normal(11, d)
+    U = network.factor()
+    assert U.shape == (d, k)
+    assert network.hidden.weight.shape == (k, d)
+    assert network(x).shape == (11,)
+    expected = sum((x @ U[:, j]) ** 2 for j in range(k))
+    torch.testing.assert_close(network(x), expected, rtol=1e-13, atol=1e-14)
+
+
+def test_the_weights_depend_on_the_seed_and_the_scale_only():
+    first, again = (QuadraticNetwork(40, 50, scale=0.3, seed=4).factor() for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, QuadraticNetwork(40, 50, scale=0.3, seed=5).factor())
+    assert first.std().item() == pytest.approx(0.3, rel=0.05)
+
+
+def test_the_global_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    QuadraticNetwork(4, 3, scale=1.0)
+    QuadraticNetwork.from_factor(normal(4, 3))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_from_factor_copies_the_columns(dtype):
+    U = normal(4, 3, dtype=dtype)
+    network = QuadraticNetwork.from_factor(U)
+    assert network.factor().dtype == dtype
+    assert torch.equal(network.factor(), U)
+    with torch.no_grad():
+        network.hidden.weight.zero_()
+    assert U.norm() > 1
+
+
+def test_it_trains_saves_and_copies_like_any_module():
+    network, x = QuadraticNetwork(3, 4, scale=0.5, seed=2), normal(50, 3)
+    goal = QuadraticNetwork(3, 1, scale=1.0, seed=3)(x).detach()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
+    for _ in range(300):
+        optimiser.zero_grad()
+        loss = (network(x) - goal).square().mean() + GroupLasso(1e-3, 1e-2).value(network.factor())
+        loss.backward()
+        optimiser.step()
+    assert (network(x) - goal).square().mean() < 1e-3 * goal.square().mean()
+    assert [name for name, _ in network.named_parameters()] == ["hidden.weight"]
+    other = QuadraticNetwork(3, 4, scale=0.5, seed=9)
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(other(x), network(x))
+    assert torch.equal(copy.deepcopy(network)(x), network(x))
+
+
+@pytest.mark.parametrize("gone", [0, 1, 4, 6])
+def test_structured_pruning_drops_the_same_units_as_ours(gone):
+    """PyTorch masks rows of the weight matrix by norm; we drop columns of its transpose."""
+    network, x = QuadraticNetwork(5, 7, scale=0.5, seed=3), normal(20, 5)
+    U = network.factor().detach().clone()
+    small = QuadraticNetwork.from_factor(prune(U, keep=7 - gone))
+    ln_structured(network.hidden, "weight", amount=gone, n=2, dim=0)
+    assert torch.equal(network.factor(), prune(U[None], keep=7 - gone)[0])
+    torch.testing.assert_close(network(x), small(x), rtol=1e-13, atol=1e-14)
+    assert small.hidden.weight.shape == (7 - gone, 5)
+    remove(network.hidden, "weight")
+    assert (column_norms(network.factor()) > 0).sum() == 7 - gone
+    threshold = column_norms(U).sort().values[gone].item() * (1 - 1e-9)
+    assert torch.equal(prune(U, threshold=threshold), small.factor())
+
+
+def test_a_subclass_can_change_what_is_made_of_the_squares():
+    class Signed(QuadraticNetwork):
+        def __init__(self, *sizes, classes, **options):
+            super().__init__(*sizes, **options)
+            self.read_out = nn.Parameter(torch.ones(classes, sizes[1], dtype=torch.float64))
+
+        def output(self, squares):
+            return squares @ self.read_out.T
+
+    network, x = Signed(3, 4, classes=5, scale=0.5), normal(6, 3)
+    assert network(x).shape == (6, 5)
+    plain = QuadraticNetwork.from_factor(network.factor().detach())
+    torch.testing.assert_close(network(x)[:, 2], plain(x))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "error", "message"),
+    [
+        (lambda: QuadraticNetwork(3, 0, scale=1.0), ValueError, "k must be an integer, .* at least 1"),
+        (lambda: QuadraticNetwork(0, 3, scale=1.0), ValueError, "d must be an integer, .* at least 1"),
+        (lambda: QuadraticNetwork(3, 2.5, scale=1.0), TypeError, "k must be an integer"),
+        (lambda: QuadraticNetwork(3, 2, scale=0.0), ValueError, "scale must be .*greater than 0"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0, seed=-1), ValueError, "seed must be"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(5, 4)), ValueError, r"x must have shape \(..., any, 3\)"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(3)), ValueError, "at least 2 dimensions"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(2, 5, 3)), ValueError, r"x must have shape \(batch, 3\)"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(5, 3) * torch.nan), ValueError, "x must be finite"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(5, 3).float()), TypeError, "x must be torch.float64"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)([[1.0, 2.0, 3.0]]), TypeError, "x must be a floating-point"),
+        (lambda: QuadraticNetwork.from_factor(normal(2, 3, 4)), ValueError, r"U must have shape \(d, k\)"),
+        (lambda: QuadraticNetwork.from_factor(normal(3)), ValueError, "at least 2 dimensions"),
+        (lambda: QuadraticNetwork.from_factor(normal(3, 0)), ValueError, "U must not be empty"),
+        (lambda: QuadraticNetwork.from_factor(normal(3, 2) / 0), ValueError, "U must be finite"),
+        (lambda: QuadraticNetwork.from_factor(torch.ones(3, 2, dtype=torch.long)), TypeError, "floating-point"),
+    ],
+)
+def test_bad_input_is_refused(attempt, error, message):
+    with pytest.raises(error, match=message):
+        attempt()
