@@ -21,16 +21,16 @@ def scaling(problem, penalty, U, i):
     along = torch.zeros_like(U)
     along[:, i] = u
     first, second = _derivatives(problem, penalty, U, along)
-    level, g, a = penalty.strength, u @ slope @ u, kappa * p**2
+    level, a = penalty.strength, u @ slope @ u
     edge = theory.gap_edge(level, kappa, penalty.smoothing)
     wide = level >= bounds.threshold_strength(penalty.smoothing, kappa)
     limit = theory.gap_edge(level, kappa) if wide else 0.0
     return [
-        _step("F'(0) − 2λph'(p) = 2g", first - 2 * level * p * penalty.dh(p), "=", 2 * g),
-        _step("F''(0) = 2g + 8a + λ(2ph'(p) + 4p²h''(p))", second, "=",
-              2 * g + 8 * a + level * (2 * p * penalty.dh(p) + 4 * p**2 * penalty.d2h(p))),
-        _step("g = −λph'(p)", g, "=", -level * p * penalty.dh(p)),
-        _step("4λp²|h''(p)| ≤ 8a", -4 * level * p**2 * penalty.d2h(p), "≤", 8 * a),
+        _step("F'(0) − 2λph'(p) = 2a", first - 2 * level * p * penalty.dh(p), "=", 2 * a),
+        _step("F''(0) = 2a + 8κp² + λ(2ph'(p) + 4p²h''(p))", second, "=",
+              2 * a + 8 * kappa * p**2 + level * (2 * p * penalty.dh(p) + 4 * p**2 * penalty.d2h(p))),
+        _step("a = −λph'(p)", a, "=", -level * p * penalty.dh(p)),
+        _step("4λp²|h''(p)| ≤ 8κp²", -4 * level * p**2 * penalty.d2h(p), "≤", 8 * kappa * p**2),
         _step("|h''(p)| ≤ 2κ/λ", -penalty.d2h(p), "≤", 2 * kappa / level),
         _step("edge ≤ ‖u_i‖", edge, "≤", p.sqrt()),
         _step("½(λ/κ)^{1/3} ≤ ‖u_i‖, if λ ≥ 5^{5/2}κβ^{3/2}", limit, "≤", p.sqrt()),
