@@ -65,8 +65,8 @@ def errors_along_the_way(results):
                 ax.plot(run.steps, relative, color=CAST[who]["color"], linewidth=0.9, alpha=0.5)
     end = results[0].trained.steps[-1].item()
     for ax, at, y, text, who in (
-        (left, end, 2.35, "no penalty", "no penalty"),
-        (left, end, 1.12, "group Lasso", "group Lasso"),
+        (left, end, 13, "no penalty", "no penalty"),
+        (left, end, 9, "group Lasso", "group Lasso"),
         (left, end, 0.86, "oracle", "oracle"),
         (right, 80, 9, "no penalty,\ntold to keep $r$", "no penalty"),
         (right, 80, 1.38, "group Lasso,\ncut at $2\\sqrt{\\beta}$", "group Lasso"),

@@ -180,6 +180,10 @@ def test_the_increments_that_the_comparison_needs():
     assert (same <= 2 * (v - u).square().sum(-1) + 1e-12).all()
     assert (opposite <= 4 + 1e-12).all()
     assert opposite.max() > 3.9
+    x, y = (torch.nn.functional.normalize(random(500, 6, seed=s), dim=-1) for s in (3, 4))  # step 1
+    product = (x[:, :, None] * u[:, None, :] - y[:, :, None] * v[:, None, :]).square().sum((-2, -1))
+    gain = (u - v).square().sum(-1) + (x - y).square().sum(-1) - product
+    assert torch.allclose(gain, 2 * (1 - (x * y).sum(-1)) * (1 - (u * v).sum(-1)), atol=1e-12)
 
 
 @pytest.mark.statement("1.5")
@@ -200,6 +204,20 @@ def test_rank_one_measurements_spread_over_the_stated_interval_in_expectation(ra
     assert extreme_ratio(population, rank, largest=False, steps=400) == pytest.approx(2, rel=1e-3)
     for scale in torch.linspace(0.05, 1, 200).tolist():  # the best δ over all multiples
         assert max(scale * (2 + rank) - 1, 1 - 2 * scale) >= rank / (4 + rank) - 1e-12
+
+
+@pytest.mark.statement("1.6")
+@pytest.mark.parametrize("rank", [2, 3, 6])
+def test_no_multiple_of_a_large_rank_one_sample_is_an_isometry(rank):
+    """The quotient of the two ratios in the proof excludes every δ below ρ/(4 + ρ), nearly."""
+    d, n = 8, 40_000
+    flat, traceless = torch.zeros(2, d, dtype=torch.float64)
+    flat[:rank], traceless[:2] = 1, torch.tensor([1.0, -1.0])
+    for seed in range(3):
+        problem = sample(d, 1, n, "rank-one", seed=seed)
+        high, low = (isometry_ratio(problem, torch.diag(values)) for values in (flat, traceless))
+        excluded = (high / low - 1) / (high / low + 1)
+        assert excluded == pytest.approx(rank / (4 + rank), rel=0.1)
 
 
 @pytest.mark.statement("1.6")

@@ -98,7 +98,8 @@ def test_one_strength_a_run_equals_runs_one_by_one():
     strengths, smoothings = torch.tensor([0.1, 0.5, 2.0]).double(), torch.tensor([0.3, 0.02, 0.1]).double()
     together = GroupLasso(strengths, smoothings)
     alone = [GroupLasso(s.item(), b.item()) for s, b in zip(strengths, smoothings, strict=True)]
-    for name, arguments in {"value": (U,), "gradient": (U,), "hessian_vector": (U, V), "largest_curvature": (U,)}.items():
+    calls = {"value": (U,), "gradient": (U,), "hessian_vector": (U, V), "largest_curvature": (U,)}
+    for name, arguments in calls.items():
         expected = torch.stack([getattr(p, name)(*(a[i] for a in arguments)) for i, p in enumerate(alone)])
         assert torch.allclose(getattr(together, name)(*arguments), expected, rtol=1e-13)
     assert repr(together) == "GroupLasso(strength=<3 values>, smoothing=<3 values>)"

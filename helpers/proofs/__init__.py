@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 def show(steps):
-    """The steps as a pandas table: claim, left, relation, right, slack, holds."""
+    """The steps as a pandas table: claim, left, relation, right (to five digits), slack (to two), holds."""
     rows = [(*step, step.slack, "✓" if step.holds() else "✗ fails") for step in steps]
     table = pd.DataFrame(rows, columns=["step", "left", "relation", "right", "slack", "holds"])
-    return table.style.hide().format(precision=6)
+    return table.style.hide().format("{:.5g}", subset=["left", "right"]).format("{:.2g}", subset=["slack"])
