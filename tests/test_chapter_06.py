@@ -248,6 +248,17 @@ def test_the_derivatives_of_the_equation_for_the_smallest_unit(mu):
 
 
 @pytest.mark.statement("6.6")
+def test_beyond_the_critical_strength_the_smallest_unit_may_be_a_smaller_root():
+    """μ_r < β, λ near the border: 1 + (λ/4)h''(p) < 0 at the only second-order stationary value p."""
+    penalty = penalty_at(1.48, [1.0], 1.2)
+    p = stationary_points(population([1.0]), penalty).square().sum(1).amax(1)
+    assert (p - p[0]).abs().max() < 1e-6
+    assert (4 + penalty.strength * penalty.d2h(p)).max() < 0
+    with pytest.raises(ValueError, match="larger roots"):
+        theory.shrunk_spectrum_rank_one([1.0], penalty.strength, penalty.smoothing)
+
+
+@pytest.mark.statement("6.6")
 @pytest.mark.parametrize("smoothing", [0.01, 0.3])
 def test_with_one_unit_six_is_the_sharp_constant(smoothing):
     problem, zero = population([1.0]), torch.zeros(4, 3, dtype=torch.float64)
@@ -276,6 +287,9 @@ def test_the_angle_to_the_teacher_is_bounded_on_data(seed, noise):
     problem = noisy(seed, d=5 + seed, n=200, condition=1.5, noise=noise)
     U = train(problem, gaussian_init(problem.d, 6, scale=0.3, seed=seed), penalty=GroupLasso(0.1, 0.01), **CONVERGED).U
     assert not fails(quadratic.recovered(problem, U), 1e-7)
+    square = noisy(seed, d=2, n=200, condition=1.5, noise=noise)  # r = d: the last gap is μ_r itself
+    U = train(square, gaussian_init(2, 4, scale=0.3, seed=seed), penalty=GroupLasso(0.1, 0.01), **CONVERGED).U
+    assert not fails(quadratic.recovered(square, U), 1e-7)
     start = gaussian_init(problem.d, 6, scale=0.3, seed=seed)
     assert fails(quadratic.recovered(problem, problem.U_star @ random_frame(2, 6, seed=seed) + 1e-3 * start))
 

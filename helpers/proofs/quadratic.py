@@ -95,9 +95,9 @@ def further(mu, penalty, q):
 
 
 def recovered(problem, U):
-    """Corollary 6.7(b) for a problem with distinct eigenvalues: each sin∠(u_i, v_i) against 2‖X − M‖_op/gap."""
+    """Corollary 6.7(ii) for a problem with distinct eigenvalues: each sin∠(u_i, v_i) against 2‖X − M‖_op/gap."""
     mu, frame = torch.linalg.eigh(problem.M)
-    mu, frame = mu.flip(0)[: problem.r + 1], frame.flip(1)
+    mu, frame = torch.cat([mu.flip(0)[: problem.r], mu.new_zeros(1)]), frame.flip(1)
     order = U.norm(dim=0).argsort(descending=True)
     distance = torch.linalg.matrix_norm(U @ U.T - problem.M, 2)
     steps = []
