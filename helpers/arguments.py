@@ -4,6 +4,7 @@ what is expected; nothing is clipped or converted silently."""
 import math
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 
 ENSEMBLES = ("gaussian", "rank-one")
@@ -28,6 +29,19 @@ def _range(low, high, strict):
     than = ("greater than", "less than") if strict else ("at least", "at most")
     bounds = [f"{word} {bound}" for word, bound in zip(than, (low, high), strict=True) if bound is not None]
     return " and ".join(["finite", *bounds])
+
+
+def array(name, value, **allowed):
+    """A number or a non-empty array of numbers, each as in `number(..., **allowed)`: a float numpy array of its shape.
+
+    Raises TypeError if there are none or they are not real, ValueError if one is not finite or out of range.
+    """
+    values = np.asarray(value)
+    if values.dtype.kind not in "iuf" or values.size == 0:
+        raise TypeError(f"{name} must be a real number or a non-empty array of real numbers, got {value!r}")
+    for extreme in (values.min(), values.max()):  # both are NaN if any entry is
+        number(name, extreme.item(), **allowed)
+    return values.astype(float)
 
 
 def integer(name, value, *, low=None, high=None):

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from helpers import theory
+from helpers import statistics
 from helpers.plots import CAST, SHADES, decorate, line, points, single_runs
 
 
@@ -82,8 +82,8 @@ def finite_widths(squares, fractions):
         keep = {k: round(fraction * k) for k in ks}
         draws = [1 - squares[k][:, : keep[k]].sum(-1).numpy() for k in ks]
         single_runs(ax, ks, draws, fmt=marker, color=shade)
-        ax.plot(ks, [1 - theory.kept_mass(keep[k], k) for k in ks], color=shade)
-        limit = theory.frame_pruning_error(fraction, 1) ** 0.5
+        ax.plot(ks, [1 - statistics.kept_mass(keep[k], k) for k in ks], color=shade)
+        limit = statistics.frame_pruning_error(fraction, 1) ** 0.5
         ax.axhline(limit, color=shade, linestyle=":")
         ax.text(ks[-1], limit - 0.02, f"{fraction:.0%} kept", ha="right", va="top", color=shade)
     decorate(ax, xlabel="columns $k$", ylabel="relative error", xscale="log", ylim=(0, 0.85))

@@ -15,7 +15,7 @@ from helpers.plots import single_runs
 from helpers.problems import Empirical, Population, ground_truth
 from helpers.proofs import frames as proofs
 from helpers.pruning import column_norms, prune
-from helpers.theory import count_near_largest, count_near_largest_law, frame_pruning_error, kept_mass
+from helpers.statistics import count_near_largest, count_near_largest_law, frame_pruning_error, kept_mass
 from helpers.training import gaussian_init, train
 
 SEEDS = [0, 1, 2]

@@ -9,7 +9,7 @@ import torch
 from benchmarks import reference_estimators
 from scipy import optimize
 
-from helpers import bounds, theory
+from helpers import bounds, statistics
 from helpers.arguments import generator
 from helpers.problems import Empirical, Population, ground_truth, smat, svec
 from helpers.proofs import tuning
@@ -62,7 +62,7 @@ def late_factor(problem, step, seed, *, perturbation=None, steps=1500):
 def test_derivative_of_a_step_has_the_stated_extreme_eigenvalues(ensemble, d, r, seed):
     problem = population(d, r, seed, ensemble)
     for share in (0.13, 0.8, 0.97, 1.2):
-        step = share * theory.largest_step(spectrum(problem), ensemble=ensemble)
+        step = share * statistics.largest_step(spectrum(problem), ensemble=ensemble)
         assert not fails(tuning.linearised_step(problem, step))
 
 
@@ -73,8 +73,8 @@ def test_derivative_of_a_step_has_the_stated_extreme_eigenvalues(ensemble, d, r,
 def test_descent_has_the_stated_rate(ensemble, d, r, seed, share):
     problem = population(d, r, seed, ensemble)
     mu = spectrum(problem)
-    step = share * theory.optimal_step(mu, ensemble=ensemble)
-    assert late_factor(problem, step, seed) == pytest.approx(theory.linear_rate(mu, step, ensemble=ensemble), rel=2e-3)
+    step = share * statistics.optimal_step(mu, ensemble=ensemble)
+    assert late_factor(problem, step, seed) == pytest.approx(statistics.linear_rate(mu, step, ensemble=ensemble), rel=2e-3)
 
 
 @pytest.mark.statement("5.1")
@@ -84,7 +84,7 @@ def test_exceptional_starts_and_full_rank_converge_twice_as_fast(seed):
     inside = problem.U_star @ gaussian(2, 2, seed=seed)  # moves nothing out of the range of M
     for case, start in ((problem, inside), (full, None)):
         mu = spectrum(case)
-        step = 0.5 * theory.optimal_step(mu)
+        step = 0.5 * statistics.optimal_step(mu)
         assert late_factor(case, step, seed, perturbation=start) == pytest.approx(1 - 8 * step * mu[-1], rel=5e-3)
 
 
@@ -94,7 +94,7 @@ def test_exceptional_starts_and_full_rank_converge_twice_as_fast(seed):
 def test_truth_is_unstable_beyond_the_largest_step(ensemble, seed):
     problem = population(6, 2, seed, ensemble)
     start = problem.U_star + 1e-5 * gaussian(6, 2, seed=seed)
-    largest = theory.largest_step(spectrum(problem), ensemble=ensemble)
+    largest = statistics.largest_step(spectrum(problem), ensemble=ensemble)
     for share, left in ((0.97, False), (1.03, True)):
         run = train(problem, start, steps=400, step_size=share * largest, record=1)
         assert (run.error[-1] > 1e-2).item() is left
@@ -127,7 +127,7 @@ def test_descent_crawls_as_the_flow_does(d, r, k):
     s = tuning.slow_values(problem.M, U0, r)
     law = (8 * step * run.steps[:, None] + s**-2).pow(-2).sum(-1).sqrt()
     torch.testing.assert_close(run.error, law, rtol=3e-3, atol=0)
-    limit = theory.sublinear_error(1e9, 1.0, d, k, r)
+    limit = statistics.sublinear_error(1e9, 1.0, d, k, r)
     assert (8e9 + s**-2).pow(-2).sum().sqrt().item() == pytest.approx(limit, rel=1e-6)
 
 
@@ -147,7 +147,7 @@ def test_crawl_of_quadratic_networks(d, r, k):
     frame = torch.linalg.svd(problem.U_star).U
     start = torch.cat([problem.U_star, 0.3 * frame[:, r:k]], 1)  # all s_i are equal: the limit comes soon
     run = train(problem, start, steps=4000, step_size=0.03, record=[4000])
-    predicted = theory.sublinear_error(4000, 0.03, d, k, r, ensemble="rank-one")
+    predicted = statistics.sublinear_error(4000, 0.03, d, k, r, ensemble="rank-one")
     assert run.error.item() == pytest.approx(predicted, rel=5e-3)
     excess = frame.T @ (run.U @ run.U.T - problem.M) @ frame
     q = excess[r:, r:].trace()
@@ -159,7 +159,7 @@ def test_crawl_of_quadratic_networks(d, r, k):
 def test_crawl_of_quadratic_networks_from_a_random_start():
     problem = population(6, 2, 0, "rank-one")
     run = train(problem, gaussian_init(6, 4, scale=0.6, seed=3), steps=12_000, step_size=0.03, record=[1000, 12_000])
-    ratios = run.error / torch.tensor(theory.sublinear_error(run.steps.numpy(), 0.03, 6, 4, 2, ensemble="rank-one"))
+    ratios = run.error / torch.tensor(statistics.sublinear_error(run.steps.numpy(), 0.03, 6, 4, 2, ensemble="rank-one"))
     assert abs(ratios[1] - 1) < min(0.03, abs(ratios[0] - 1))
 
 
@@ -188,7 +188,7 @@ def test_fisher_form_on_the_tangent_space(ensemble, d, r):
     problem = population(d, r, 5, ensemble)
     assert not fails(tuning.information(problem))
     values = torch.linalg.eigvalsh(tuning.on_tangent(problem.U_star, lambda xi: problem.curvature(xi) / 2))
-    assert theory.cramer_rao(d, r, 50, 0.3, ensemble=ensemble) == pytest.approx(0.09 / 50 * (1 / values).sum().item())
+    assert statistics.cramer_rao(d, r, 50, 0.3, ensemble=ensemble) == pytest.approx(0.09 / 50 * (1 / values).sum().item())
 
 
 def bound_given_data(problem):
@@ -218,9 +218,9 @@ def test_unbiased_estimators_obey_the_bound(ensemble, seed):
 @pytest.mark.parametrize(("d", "r", "n"), [(4, 1, 14), (4, 2, 25), (6, 1, 30)])
 def test_mean_of_the_bound_over_gaussian_data(d, r, n):
     values = np.array([bound_given_data(data(d, r, n, seed)) for seed in range(400)])
-    predicted = theory.cramer_rao(d, r, n, 1.0, finite_n=True)
+    predicted = statistics.cramer_rao(d, r, n, 1.0, finite_n=True)
     assert abs(values.mean() - predicted) < 4 * values.std() / 20
-    assert values.mean() > theory.cramer_rao(d, r, n, 1.0)
+    assert values.mean() > statistics.cramer_rao(d, r, n, 1.0)
 
 
 @pytest.mark.statement("5.6")
@@ -246,7 +246,7 @@ def test_least_squares_attains_the_bound_with_its_finite_sample_factor(d, r, n):
     stack, count = Stack(data(d, r, n, 0, noise=0.05) for _ in range(1)), 400
     stack = Stack(Empirical.sample(stack.U_star, n, noise=0.05, seed=1000 + i) for i in range(count))
     error = fine_tune(stack, stack.U_star.expand(count, d, r), tolerance=1e-7, record=1).error[-1] ** 2
-    ratio = error / theory.cramer_rao(d, r, n, 0.05, finite_n=True)
+    ratio = error / statistics.cramer_rao(d, r, n, 0.05, finite_n=True)
     assert abs(ratio.mean() - 1) < 4 * ratio.std() / count**0.5
 
 
@@ -384,8 +384,8 @@ def test_unpruned_fit_tends_to_the_fit_on_the_cone(d, r, seed, extra):
 def test_mean_price_is_half_way_between_dof_and_all_dimensions(d, r):
     draws = gaussian(4000, d - r, d - r, seed=d)
     kept = torch.linalg.eigvalsh((draws + draws.mT) / 2).clamp(min=0).square().sum(-1)
-    price = theory.degrees_of_freedom(d, r) + kept
-    expected = (d * (d + 1) / 2 + theory.degrees_of_freedom(d, r)) / 2
+    price = statistics.degrees_of_freedom(d, r) + kept
+    expected = (d * (d + 1) / 2 + statistics.degrees_of_freedom(d, r)) / 2
     assert abs(price.mean() - expected) < 4 * price.std() / 4000**0.5
 
 
@@ -397,7 +397,7 @@ def test_unpruned_error_over_many_data_sets(d, r, n):
     stack = Stack(Empirical.sample(truth, n, noise=s, seed=2000 + i) for i in range(count))
     error = train(stack, gaussian_init(d, d, scale=0.1, seed=1, batch=(count,)), steps=2500, step_size=0.08, record=1)
     cost = error.error[-1] ** 2 * n / s**2
-    p = (d * (d + 1) / 2 + theory.degrees_of_freedom(d, r)) / 2
+    p = (d * (d + 1) / 2 + statistics.degrees_of_freedom(d, r)) / 2
     assert abs(cost.mean() - p * n / (n - p)) < 4 * cost.std() / count**0.5
 
 

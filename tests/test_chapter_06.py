@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import theory
+from helpers import statistics, theory
 from helpers.arguments import generator
 from helpers.frames import random_frame
 from helpers.isometry import extreme_ratio, random_low_rank
@@ -312,7 +312,7 @@ def test_the_error_to_first_order_in_the_noise(d, r, n):
     rows = torch.einsum("bnd,cde,bne->bnc", x, basis, x)
     covariance = torch.linalg.inv(rows.mT @ rows) * n
     bare, finite = (
-        1e6 * theory.cramer_rao(d, r, 1e6, 1.0, ensemble="rank-one", finite_n=finite) for finite in (False, True)
+        1e6 * statistics.cramer_rao(d, r, 1e6, 1.0, ensemble="rank-one", finite_n=finite) for finite in (False, True)
     )
     lost = 1e6 * (1 - bare / finite)
     total = covariance.diagonal(dim1=1, dim2=2).sum(1)
@@ -323,7 +323,7 @@ def test_the_error_to_first_order_in_the_noise(d, r, n):
     along = torch.einsum("c,bce,e->b", traces, covariance, traces)
     assert r / (2 + r) < along.mean() < 1.2 * r / (2 + r) < r / 2
     predicted = 2 * total + along
-    dof = theory.degrees_of_freedom(d, r)
+    dof = statistics.degrees_of_freedom(d, r)
     assert dof < predicted.mean() < 1.2 * dof
 
 
@@ -336,10 +336,10 @@ def test_least_squares_attains_the_bounds(d, r):
     U = fine_tune(Stack(data), truth.expand(sets, d, r), steps=400, tolerance=1e-8, record=1).U
     gap = (U @ U.mT - truth @ truth.T) * n**0.5 / s
     norm, trace = gap.square().sum((1, 2)), gap.diagonal(dim1=1, dim2=2).sum(1) ** 2
-    limit = n * theory.cramer_rao(d, r, n, 1.0, ensemble="rank-one", finite_n=True)
+    limit = n * statistics.cramer_rao(d, r, n, 1.0, ensemble="rank-one", finite_n=True)
     for values, expected in (
         (norm, limit),
         (trace, r / (2 + r)),
-        (2 * norm + trace, theory.degrees_of_freedom(d, r)),
+        (2 * norm + trace, statistics.degrees_of_freedom(d, r)),
     ):
         assert abs(values.mean() - expected) < 4 * values.std() / sets**0.5 + 0.05 * expected

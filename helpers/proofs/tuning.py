@@ -9,7 +9,7 @@ from scipy import integrate
 from helpers.arguments import generator, number, tensor
 from helpers.bounds import uniqueness_threshold
 from helpers.proofs import Step
-from helpers.theory import degrees_of_freedom, linear_rate
+from helpers.statistics import degrees_of_freedom, linear_rate
 
 
 def tangent_basis(U_star):
