@@ -87,6 +87,9 @@ def _shown(cell):
         for tag in re.findall(r"<img\b[^>]*>", html):
             if not re.search(r'\balt="[^"]{40,}"', tag):
                 yield f'{tag[:60]} has no alt="..." of at least 40 characters'
+        for tag in re.findall(r"<svg\b[^>]*>", html):
+            if not re.search(r'\brole="img"', tag) or not re.search(r'\baria-label="[^"]{40,}"', tag):
+                yield f'{tag[:60]} has no role="img" with an aria-label="..." of at least 40 characters'
         for tag in re.findall(r'<input\b[^>]*type="range"[^>]*>', html):
             if not re.search(r'\baria-label(ledby)?="[^"]+"', tag):
                 yield f"{tag[:60]} is a slider without aria-label"

@@ -297,6 +297,8 @@ def image(kind="image/png", data="x"):
         ([image("text/html", "<img src=x>")], None, "give it the metadata"),
         ([image("text/html", "<img src=x>")], ALT, "has no alt"),
         ([image("text/html", f'<img alt="{ALT}"><input type="range">')], ALT, "aria-label"),
+        ([image("text/html", f'<svg aria-label="{ALT}"></svg>')], ALT, 'no role="img"'),
+        ([image("text/html", '<svg role="img" aria-label="a curve"></svg>')], ALT, "at least 40"),
         ([new_output("stream", text="no figure")], ALT, "shows no figure"),
         ([new_output("stream", name="stderr", text="x.py:1: UserWarning: beware")], None, "warns"),
     ],
@@ -309,10 +311,11 @@ def test_bad_outputs_are_reported(shown, alt, complaint, tmp_path):
 
 
 def test_good_outputs_are_not_reported(tmp_path):
-    cells = [code("x", alt=ALT), code("x", alt=ALT), code("x")]
+    cells = [code("x", alt=ALT), code("x", alt=ALT), code("x"), code("x", alt=ALT)]
     cells[0].outputs = [new_output("stream", text="words"), image()]
     cells[1].outputs = [image("text/html", f'<img alt="{ALT}"><input type="range" aria-label="Frame">')]
     cells[2].outputs = [image("text/html", "<table><tr><td>1</td></tr></table>")]
+    cells[3].outputs = [image("text/html", f'<svg role="img" aria-label="{ALT}"></svg>')]
     assert list(outputs(document(cells, tmp_path))) == []
 
 
