@@ -5,14 +5,15 @@ PIP_OPTIONS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+GRADING := $(VENV)/grading-installed
 # the matrices are small: threads only wait for each other, badly so beside a second test process
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address strip clean
+.PHONY: help book test check lint address ledger proofs coursework grade formgrader marks strip clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "When .venv is made, PYTHON=python3.12 chooses the Python and PIP_OPTIONS='--extra-index-url ...' is handed to pip."
 
 book: $(STAMP)  ## build the book from clean into _build/html, warnings are errors
@@ -22,7 +23,7 @@ book: $(STAMP)  ## build the book from clean into _build/html, warnings are erro
 test: $(STAMP)  ## unit tests, checks of the text, and every notebook from top to bottom
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-check: $(STAMP)  ## the slow tests: many seeds, long runs
+check: $(GRADING)  ## the slow tests: many seeds, long runs
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m slow tests || [ $$? = 5 ]  # 5: there are none
 
 lint: $(STAMP)  ## style of the code, in modules and notebooks
@@ -30,6 +31,30 @@ lint: $(STAMP)  ## style of the code, in modules and notebooks
 
 address: $(STAMP)  ## write repository.url of _config.yml into the set-up cell of every notebook
 	$(BIN)/python tests/tools/address.py
+	$(MAKE) coursework
+
+ledger: $(STAMP)  ## measure every statement on many seeds and write the Ledger page's data
+	$(BIN)/python tests/tools/write_ledger.py
+
+proofs: $(STAMP)  ## make the Proofs page from the chapters
+	$(BIN)/python tests/tools/write_proofs.py
+
+# Problem sets of your own: SOURCE=folder (with psN/psN.ipynb) and, for their student versions, RELEASE=folder.
+SOURCE ?= chapters/problem_sets/source
+RELEASE ?= chapters/problem_sets/release
+GRADES ?= grades
+
+coursework: $(GRADING)  ## make the student versions of the problem sets
+	$(BIN)/python chapters/problem_sets/generate.py --source "$(SOURCE)" --release "$(RELEASE)"
+
+grade: $(GRADING)  ## grade a folder of submissions: make grade SUBMISSIONS=folder
+	$(BIN)/python chapters/problem_sets/grade.py "$(SUBMISSIONS)" --source "$(SOURCE)" --grades "$(GRADES)" $(if $(SETS),--sets $(SETS)) $(GRADE_OPTIONS)
+
+formgrader: $(GRADING)  ## open JupyterLab where nbgrader's formgrader finds the answers to mark by hand
+	cd "$(GRADES)" && "$(CURDIR)/$(BIN)/jupyter" lab
+
+marks: $(GRADING)  ## take over marks given by hand: make marks BY_HAND=file.csv (or none, after formgrader)
+	$(BIN)/python chapters/problem_sets/grade.py --marks-only --grades "$(GRADES)" $(if $(BY_HAND),--by-hand "$(BY_HAND)")
 
 strip: $(STAMP)  ## remove outputs and execution counts from the notebooks, before a commit
 	$(BIN)/python tests/tools/strip_outputs.py
@@ -47,3 +72,7 @@ $(STAMP): requirements.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt
 	touch $(STAMP)
+
+$(GRADING): chapters/problem_sets/requirements.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt -r $<
+	touch $(GRADING)

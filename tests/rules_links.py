@@ -149,6 +149,7 @@ def _root(document):
 
 @lru_cache
 def _own_address():
-    """The public address of the book, once there is one."""
-    url = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository", {}).get("url")
-    return (url,) if url else ()
+    """The public address of the book and its notebooks' in Colab, once there is one."""
+    url = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository", {}).get("url") or ""
+    colab = url.removesuffix(".git").replace("https://github.com/", "https://colab.research.google.com/github/")
+    return (url, colab) if url else ()

@@ -1,4 +1,6 @@
-"""Write the book's address, `repository.url` of _config.yml, into the set-up cell of every chapter.
+"""Write the book's address, `repository.url` of _config.yml, into the set-up cell of every chapter and problem set.
+
+The student versions of the problem sets and the Coursework page are made from the masters: `make address` does both.
 
 `python tests/tools/address.py`. An empty address is written too: the set-up cell then says that there is none.
 """
@@ -50,7 +52,8 @@ def main(root=ROOT):
     except ValueError as error:
         sys.exit(str(error))
     new = {}
-    for path in sorted((root / "chapters").glob("*.ipynb")):
+    masters = (root / "chapters" / "problem_sets" / "source").glob("*/*.ipynb")
+    for path in sorted([*(root / "chapters").glob("*.ipynb"), *masters]):
         try:
             new[path] = with_address(path.read_text(encoding="utf8"), address)
         except (ValueError, KeyError) as error:

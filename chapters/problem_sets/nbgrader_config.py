@@ -1,0 +1,10 @@
+"""Settings for nbgrader, wherever a course folder of the book is made: what a student sees in place of a solution."""
+
+c = get_config()  # noqa: F821 - nbgrader puts it there
+
+c.CourseDirectory.course_id = "prune-greedily"
+c.ClearSolutions.code_stub = {
+    "python": 'raise NotImplementedError("Not solved yet: replace this line with your own code.")'
+}
+c.ClearSolutions.text_stub = "Write your answer here."
+c.IncludeHeaderFooter.header = ""

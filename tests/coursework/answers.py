@@ -1,0 +1,76 @@
+"""Puts other answers into a master notebook and runs it as the grader would, without a kernel: for test_coursework."""
+
+import re
+import textwrap
+from functools import lru_cache
+
+import nbformat
+from notebooks import CHAPTERS
+
+SOURCE = CHAPTERS / "problem_sets" / "source"
+RELEASE = CHAPTERS / "problem_sets" / "release"
+REGION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION\n?", re.MULTILINE | re.DOTALL)
+STUB = 'raise NotImplementedError("Not solved yet: replace this line with your own code.")'
+
+
+@lru_cache
+def master(set_name):
+    """The instructor's notebook of a set."""
+    return nbformat.read(SOURCE / set_name / f"{set_name}.ipynb", as_version=4)
+
+
+def cells(set_name):
+    """{grade_id: cell} of the master, in its order."""
+    return {c.metadata.nbgrader.grade_id: c for c in master(set_name).cells if "nbgrader" in c.metadata}
+
+
+def coding_problems(set_name):
+    """The names of the problems whose code is checked."""
+    return [name.removesuffix("-check") for name in cells(set_name) if name.endswith("-check")]
+
+
+def with_answer(source, answer):
+    """A solution cell with another answer: a string replaces the reference, a pair (old, new) edits it."""
+    indent, reference = REGION.search(source).groups()
+    if isinstance(answer, tuple):
+        old, new = answer
+        assert old in reference, f"the reference has no {old!r} to edit"
+        body = reference.replace(old, new)
+    else:
+        body = textwrap.indent(answer.strip("\n") + "\n", indent)
+    return REGION.sub(lambda _: body, source)
+
+
+@lru_cache
+def prepared(set_name):
+    """A namespace in which set-up and imports have run."""
+    namespace = {"__name__": f"{set_name}_answers"}
+    for name in ("setup", "imports"):
+        _run(cells(set_name)[name].source, f"{set_name}, {name}", namespace)
+    return namespace
+
+
+def grade(set_name, problem, answer=None):
+    """Run the answer to one problem (None: the reference) and its check; the exception that it ends with, or None."""
+    namespace, there = dict(prepared(set_name)), cells(set_name)
+    source = there[problem].source
+    try:
+        _run(source if answer is None else with_answer(source, answer), f"{set_name}, {problem}", namespace)
+        _run(there[f"{problem}-check"].source, f"{set_name}, {problem}-check", namespace)
+    except (Exception, SystemExit) as error:
+        return error
+    return None
+
+
+def student_cell(cell):
+    """What a student sees of a master's cell, worked out here once more as a check on nbgrader and on the committed."""
+    source = re.sub(r"(?ms)^### BEGIN HIDDEN TESTS\n.*?^### END HIDDEN TESTS\n?", "", cell.source)
+    if not cell.metadata.get("nbgrader", {}).get("solution"):
+        return source.rstrip("\n")
+    if cell.cell_type == "markdown":
+        return "Write your answer here."
+    return (REGION.sub(lambda found: f"{found[1]}{STUB}\n", source) if REGION.search(source) else STUB).rstrip("\n")
+
+
+def _run(source, where, namespace):
+    exec(compile(source, where, "exec"), namespace)

@@ -1,0 +1,157 @@
+"""The graders grade: reference answers get the points, plausible wrong ones lose them, other right ones keep them; the
+committed student notebooks are those of the masters. test_grading.py has submissions, isolation and the gradebook."""
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import matplotlib
+import nbformat
+import pytest
+from chapter_runs import environment, stand_in_repository, with_address
+from coursework import answers
+from notebooks import CHAPTERS, ROOT
+
+SETS = sorted(path.stem for path in answers.SOURCE.glob("ps*/ps*.ipynb"))
+PROBLEMS = [(name, problem) for name in SETS for problem in answers.coding_problems(name)]
+UNSOLVED = "Not solved yet: replace this line with your own code."
+
+
+def others(kind):
+    """(set, problem, name of the answer) for every answer in WRONG or RIGHT of all sets."""
+    modules = {name: getattr(import_module(f"coursework.{name}"), kind) for name in SETS}
+    return [(s, problem, name) for s, problems in modules.items() for problem in problems for name in problems[problem]]
+
+
+def answer(set_name, problem, kind, name):
+    return getattr(import_module(f"coursework.{set_name}"), kind)[problem][name]
+
+
+def headings(set_name):
+    """{problem number: (points, minutes)} as the headings of a set print them."""
+    text = "\n".join(c.source for c in answers.master(set_name).cells if c.cell_type == "markdown")
+    found = re.findall(r"(?m)^## Problem (\d+)\. .+\n\n\*(\d+) points?, (\d+) minutes[^*]*\* \*\*Goal:\*\* \w", text)
+    assert len(found) == text.count("## Problem "), "a problem opens with *points, minutes.* **Goal:**"
+    return {int(number): (int(points), int(minutes)) for number, points, minutes in found}
+
+
+def test_every_chapter_has_a_set():
+    chapters = sorted(int(path.name[:2]) for path in CHAPTERS.glob("[0-9][0-9]_*.ipynb"))
+    assert [int(name[2:]) for name in SETS] == chapters
+
+
+@pytest.mark.parametrize(("set_name", "problem"), PROBLEMS)
+def test_reference_answer_gets_the_points(set_name, problem):
+    error = answers.grade(set_name, problem)
+    assert error is None, repr(error)
+
+
+@pytest.mark.parametrize(("set_name", "problem"), PROBLEMS)
+def test_unsolved_problem_fails_with_one_sentence(set_name, problem):
+    error = answers.grade(set_name, problem, answers.STUB)
+    assert type(error) is NotImplementedError
+    assert str(error) == UNSOLVED
+
+
+@pytest.mark.parametrize(("set_name", "problem", "name"), others("WRONG"))
+def test_wrong_answer_loses_the_points(set_name, problem, name):
+    error = answers.grade(set_name, problem, answer(set_name, problem, "WRONG", name))
+    assert error is not None, "the check did not notice"
+    assert not isinstance(error, SyntaxError | NameError), f"a slip in the test's answer, not a wrong one: {error!r}"
+    assert str(error), "a lost point comes with a reason"
+
+
+@pytest.mark.parametrize(("set_name", "problem", "name"), others("RIGHT"))
+def test_right_answer_written_differently_keeps_the_points(set_name, problem, name):
+    error = answers.grade(set_name, problem, answer(set_name, problem, "RIGHT", name))
+    assert error is None, repr(error)
+
+
+@pytest.mark.parametrize(("set_name", "problem"), PROBLEMS)
+def test_each_problem_is_tried_with_wrong_and_right_answers(set_name, problem):
+    module = import_module(f"coursework.{set_name}")
+    assert len(module.WRONG[problem]) >= 5
+    assert len(module.RIGHT[problem]) >= 2
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_hidden_instances_are_not_the_visible_ones(set_name):
+    for name, cell in answers.cells(set_name).items():
+        if name.endswith("-check"):
+            visible, hidden = cell.source.split("### BEGIN HIDDEN TESTS")
+            calls = [set(re.findall(r"^ *(check_\w+\(.*\))$", part, re.M)) for part in (visible, hidden)]
+            assert calls[0], f"{name} shows no check"
+            assert not calls[0] & calls[1], f"{name} hides what it shows"
+            assert "### END HIDDEN TESTS" in hidden
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_problems_state_goal_points_and_time(set_name):
+    problems, graded = headings(set_name), answers.cells(set_name).values()
+    assert list(problems) == list(range(1, len(problems) + 1))
+    assert len(problems) in range(4, 7)
+    assert sum(points for points, _ in problems.values()) == sum(c.metadata.nbgrader.get("points", 0) for c in graded)
+    minutes = sum(minutes for _, minutes in problems.values())
+    assert 60 <= minutes <= 120
+    points = sum(points for points, _ in problems.values())
+    assert f"{points} points, about {minutes} minutes" in answers.master(set_name).cells[0].source
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_answers_for_a_human_come_with_a_rubric(set_name):
+    graded = [c for c in answers.cells(set_name).values() if c.metadata.nbgrader.grade]
+    by_hand = [c for c in graded if c.metadata.nbgrader.solution]
+    assert len(by_hand) >= 3, "a derivation, a figure, an open question"
+    assert [c for c in by_hand if "Rubric" not in c.source] == []
+
+
+def marks_of(cell):
+    """What nbgrader knows of a cell."""
+    return [cell.metadata.get("nbgrader", {}).get(key) for key in ("grade_id", "grade", "points", "solution")]
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_committed_student_notebook_is_that_of_the_master(set_name):
+    master = answers.master(set_name)
+    release = nbformat.read(answers.RELEASE / set_name / f"{set_name}.ipynb", as_version=4)
+    advice = "run `make coursework`"
+    assert [c.source.rstrip("\n") for c in release.cells] == [answers.student_cell(c) for c in master.cells], advice
+    assert [marks_of(c) for c in release.cells] == [marks_of(c) for c in master.cells], advice
+    shown = "\n".join(c.source for c in release.cells)
+    assert not re.search("SOLUTION|HIDDEN|Rubric", shown)
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_master_runs_from_top_to_bottom(set_name):
+    namespace = {}
+    for cell in answers.master(set_name).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, set_name, "exec"), namespace)
+    figures = matplotlib.pyplot.get_fignums()
+    matplotlib.pyplot.close("all")
+    assert figures, "the reference draws its figure"
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_student_notebook_runs_alone_until_the_first_problem(set_name, shared, tmp_path):
+    release = nbformat.read(answers.RELEASE / set_name / f"{set_name}.ipynb", as_version=4)
+    code = [with_address(c.source) if "setup" in c.metadata.get("tags", []) else c.source
+            for c in release.cells if c.cell_type == "code"]  # fmt: skip
+    script = "import matplotlib\nmatplotlib.use('Agg')\n" + "\n".join(code)
+    variables = environment(stand_in_repository(shared))
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert run.stderr.splitlines()[-1] == f"NotImplementedError: {UNSOLVED}"
+
+
+def test_coursework_page_lists_the_sets():
+    sys.path.insert(0, str(CHAPTERS / "problem_sets"))
+    from generate import table, with_table
+
+    page = (CHAPTERS / "coursework.md").read_text(encoding="utf-8")
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    sets = {name: answers.master(name) for name in SETS}
+    assert with_table(page, table(sets, config)) == page, "run `make coursework`"
+    addressed = table(sets, "repository: {url: 'https://github.com/example/book', branch: main}")
+    assert addressed.count("https://colab.research.google.com/github/example/book/blob/main/chapters/") == len(SETS)

@@ -1,0 +1,61 @@
+"""helpers/checks.py: what the checks of the problem sets accept, and what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.checks import draw, result, same, slope, symmetric
+
+
+def test_draws_are_seeded_and_symmetric_where_promised():
+    assert torch.equal(draw(3, 2, seed=5), draw(3, 2, seed=5))
+    assert not torch.equal(draw(3, 2, seed=5), draw(3, 2, seed=6))
+    A = symmetric(4, 3, 3, seed=1)
+    assert torch.equal(A, A.mT)
+    assert A.dtype == torch.float64
+
+
+def test_slope_is_a_directional_derivative():
+    U, V = draw(3, 2, seed=1), draw(3, 2, seed=2)
+    assert abs(slope(lambda W: (W**3).sum(), U, V) - (3 * U**2 * V).sum()) < 1e-8
+
+
+@pytest.mark.parametrize("answer", [2.0, 2, np.float64(2), np.array(2.0), torch.tensor(2.0), torch.tensor(2)])
+def test_numbers_of_all_kinds_are_answers(answer):
+    assert result(answer, "x", ()).dtype == torch.float64
+    same(answer, 2.0, "x")
+
+
+def test_arrays_lists_and_tensors_that_ask_for_gradients_are_answers():
+    want = torch.tensor([1.0, 2.0])
+    for answer in ([1, 2], np.array([1.0, 2.0]), want.clone().requires_grad_()):
+        same(answer, want, "x")
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (None, "x is None: does your function return its result"),
+        ("two", "x must be a tensor, an array or a number, got str"),
+        ([1.0], r"x has shape \(1,\), expected \(2,\)"),
+        ([1.0, float("nan")], "x has NaN or infinite entries"),
+        ([2.0, 4.0], "x is right up to the factor 2. Half of it"),
+        ([-1.0, -2.0], "x is right up to the factor -1 and has the wrong sign"),
+        ([1.0, 2.1], "x is wrong, not only by a factor"),
+        ([2.0, -1.0], "x is wrong, not only by a factor"),
+    ],
+)
+def test_wrong_answers_are_told_what_is_wrong(answer, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        same(answer, torch.tensor([1.0, 2.0]), "x", {2: "Half of it is right."})
+
+
+def test_a_number_off_by_a_known_factor_gets_its_hint():
+    with pytest.raises(AssertionError, match=r"6 instead of 3.*Once is enough"):
+        same(6.0, 3.0, "x", {2: "Once is enough."})
+
+
+def test_nothing_but_nothing_equals_nothing():
+    same(torch.zeros(2), torch.zeros(2), "x")
+    with pytest.raises(AssertionError):
+        same(torch.ones(2), torch.zeros(2), "x")
