@@ -1,0 +1,98 @@
+"""The page Proofs holds every statement and every proof, as they stand in the chapters now."""
+
+import re
+
+import proofs_page
+import pytest
+from notebooks import CHAPTERS, Cell, Document, chapter_paths, page_paths, read
+from rules_statements import statements_of
+
+PAGE = proofs_page.PAGE.read_text(encoding="utf-8")
+STATEMENTS = [(path, s) for path in chapter_paths() for s in statements_of(read(path))]
+KEYS = {"10.1007/bf02288367": "Eckart1936", "2303.11453": "Rajaraman2023"}
+
+
+def test_the_page_is_what_the_chapters_say():
+    assert proofs_page.page() == PAGE, "a chapter has changed since: run `make proofs`"
+
+
+@pytest.mark.parametrize(("path", "statement"), STATEMENTS, ids=lambda x: getattr(x, "name", "")[:20])
+def test_every_statement_stands_there_once_with_its_proof(path, statement):
+    label = statement.number.replace(".", "-")
+    opening = rf"^::::\{{prf:{statement.kind.lower()}\}} {re.escape(statement.number)} \(.+\)\n:label: prf-{label}$"
+    assert len(re.findall(opening, PAGE, re.M)) == 1
+    assert PAGE.count(f'<a id="proof-{label}"></a>') == 1
+    assert f"]({path.name}#thm-{label}), {statement.provenance}.*" in PAGE
+    proofs = re.findall(rf"^::::\{{prf:proof\}} Proof of {statement.name}\n(.+?)\n::::$", PAGE, re.M | re.S)
+    assert len(proofs) == (statement.provenance == "proved here")
+    assert all(len(proof) > 100 for proof in proofs)
+
+
+def test_no_words_of_a_statement_or_a_proof_are_lost():
+    """Word for word, for the text between links: that of the chapter's quotations and folds is on the page."""
+    for path in chapter_paths():
+        for cell in read(path).markdown:
+            quotes = [re.sub(r"^> ?", "", found, flags=re.M) for found in proofs_page.QUOTE.findall(cell.source)]
+            folds = [body for _, _, body in proofs_page.FOLDED.findall(cell.source)]
+            for text in quotes + folds:
+                for piece in re.split(r"\[[^\]]*\]\([^)]*\)|\*\*.*?\*\* \(.*?\)\.", text):
+                    assert piece.strip() in PAGE
+
+
+def test_the_page_names_only_formulas_that_it_shows():
+    tags, named = set(proofs_page.TAG.findall(PAGE)), set(re.findall(r"\((\d\.\d+)\)", PAGE))
+    assert named <= tags
+    assert "\nNone\n" not in PAGE
+
+
+def test_links_between_statements_stay_on_the_page_and_have_a_target():
+    targets = re.findall(r"\[\w+ \d+\.\d+\]\(proofs\.md#(proof-\d+-\d+)\)", PAGE)
+    assert len(targets) > 50
+    assert set(targets) <= set(read(proofs_page.PAGE).anchors)
+    assert len(re.findall(r"\.ipynb#thm-", PAGE)) == len(STATEMENTS)  # only those that lead back
+
+
+def test_citations_are_in_the_bibliography():
+    known = re.findall(r"^@\w+\{(\w+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"), re.M)
+    cited = re.findall(r"\{cite:\w\}`(\w+)`", PAGE)
+    assert cited
+    assert set(cited) <= set(known)
+    assert not re.findall(r"\]\((https://\S+?)\)", PAGE), "a proof cites what references.bib does not have"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[Theorem 2.3](02_benign_landscape.ipynb#thm-2-3)", "[Theorem 2.3](proofs.md#proof-2-3)"),
+        ("[chapter 2](02_benign_landscape.ipynb)", "[chapter 2](02_benign_landscape.ipynb)"),
+        ("[Eckart and Young 1936](https://doi.org/10.1007/BF02288367)", "{cite:t}`Eckart1936`"),
+        ("[the paper (2023)](https://arxiv.org/abs/2303.11453v2)", "{cite:t}`Rajaraman2023`"),
+        ("[best approximation](https://doi.org/10.1007/BF02288367)", "best approximation {cite:p}`Eckart1936`"),
+        ("[other (2020)](https://arxiv.org/abs/2001.00001)", "[other (2020)](https://arxiv.org/abs/2001.00001)"),
+    ],
+)
+def test_links_become_what_the_page_needs(text, shown):
+    assert proofs_page.within_page(text, KEYS) == shown
+
+
+def test_a_chapter_becomes_directives_in_its_order_with_the_formulas_it_names():
+    cells = [
+        "# Title",
+        "Let\n\n$$\na = b. \\tag{1.1}\n$$\n\n$$ c \\tag{1.2} $$",
+        '<a id="thm-1-1"></a>\n\n> **Lemma 1.1** (Name; proved here). By (1.1),\n>\n> $$ x $$',
+        "<details><summary>Proof of Lemma 1.1</summary>\n\nClear.\n\n</details>",
+    ]
+    document = Document(CHAPTERS / "01_x.ipynb", [Cell(i, "markdown", text) for i, text in enumerate(cells)])
+    assert proofs_page.chapter(document) == (
+        "## Chapter 1: Title\n\nFormulas of [the chapter](01_x.ipynb) that are named below:\n\n"
+        "$$\na = b. \\tag{1.1}\n$$\n\n"
+        '<a id="proof-1-1"></a>\n\n'
+        "::::{prf:lemma} 1.1 (Name)\n:label: prf-1-1\n:nonumber:\n\n"
+        "*[In the chapter](01_x.ipynb#thm-1-1), proved here.* By (1.1),\n\n$$ x $$\n::::\n\n"
+        "::::{prf:proof} Proof of Lemma 1.1\nClear.\n::::\n"
+    )
+    assert proofs_page.chapter(Document(CHAPTERS / "07_x.ipynb", [Cell(1, "markdown", "# Title")])) == ""
+
+
+def test_the_page_is_one_of_the_book():
+    assert proofs_page.PAGE in page_paths()
