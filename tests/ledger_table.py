@@ -40,14 +40,14 @@ def tests():
 
 
 def page(rows):
-    """The ledger in Markdown: its numbers, then a table a chapter with a line for each measurement and size."""
+    """The ledger in Markdown: its numbers, then a table a chapter with a row for each measurement."""
     results = [result for row in rows for result in row["results"]]
     failed = sum(not result["holds"] for result in results)
     statements = {row["statement"] for row in rows}
     parts = [
         f"The ledger holds {len(rows)} measurements of {len(statements)} statements and claims, "
         f"each at two sizes with at least {min(result['seeds'] for result in results)} seeds a size. "
-        f"Of these {len(results)} lines {failed or 'none'} {'is' if failed < 2 else 'are'} outside the tolerance.\n"
+        f"Of these {len(results)} results {failed or 'none'} {'is' if failed < 2 else 'are'} outside the tolerance.\n"
     ]
     names, files = titles(), tests()
     heads = {str(read(path).chapter): read(path).markdown[0].source.split("\n")[0][2:] for path in chapter_paths()}
@@ -62,19 +62,24 @@ def _chapter(row):
 
 
 def table(rows, names, files):
-    """The rows of one chapter as a Markdown table."""
+    """The rows of one chapter as a Markdown table; a cell holds a line for each size."""
     lines, before = [HEAD, ["---"] * len(HEAD)], None
     for row in rows:
         where = statement(row["statement"], names, files) if row["statement"] != before else ""
-        before, first = row["statement"], [where, row["quantity"], tolerance(row)]
-        for result in row["results"]:
-            predicted = result["mean predicted" if row["of"] == "mean" else "predicted"]
-            size = ", ".join(f"{key} = {value}" for key, value in result["size"].items())
-            holds = "yes" if result["holds"] else "**no**"
-            values = [size, number(predicted), row["relation"], measured(row, result), spread(result)]
-            lines.append([*first[:2], *values, first[2], holds])
-            first = ["", "", ""]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+        columns = zip(*(_cells(row, result) for result in row["results"]), strict=True)
+        size, predicted, measured, spread, holds = ("<br>".join(column) for column in columns)
+        lines.append([
+            where, row["quantity"], size, predicted, row["relation"], measured, spread, tolerance(row), holds
+        ])  # fmt: skip
+        before = row["statement"]
+    text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return f"```{{table}}\n:class: ledger\n\n{text}```\n"
+
+
+def _cells(row, result):
+    size = ", ".join(f"{key} = {value}" for key, value in result["size"].items())
+    predicted = number(result["mean predicted" if row["of"] == "mean" else "predicted"])
+    return size, predicted, measured(row, result), spread(result), "yes" if result["holds"] else "**no**"
 
 
 def statement(number, names, files):
@@ -82,7 +87,7 @@ def statement(number, names, files):
     label, name, target = names[number]
     if number in CLAIMS:
         return f"[{label}]({target}): {name}"
-    return f"[{label}]({target}) {name}<br>[proof](proofs.md#proof-{number.replace('.', '-')}), {files[number]}"
+    return f"[{label}]({target}) {name}<br>[proof](proofs.md#thm-{number.replace('.', '-')}), {files[number]}"
 
 
 def number(value):

@@ -11,7 +11,7 @@ from notebooks import CHAPTERS, chapter_paths, read
 
 PAGE = CHAPTERS / "proofs.md"
 STATEMENT = re.compile(r"\*\*(\w+) (\d+\.\d+)\*\* \((.*); (proved here|known)\)\.\s*", re.S)
-FOLDED = re.compile(r"<details><summary>Proof of (\w+ (\d+\.\d+))</summary>\n(.*?)\n</details>", re.S)
+FOLDED = re.compile(r"<details><summary>Proof of \w+ (\d+\.\d+)</summary>\n(.*?)\n</details>", re.S)
 QUOTE = re.compile(r"^> \*\*\w+ \d+\.\d+\*\* .*(?:\n>.*)*", re.M)
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 
@@ -28,14 +28,13 @@ below; *known* means that the source cited has the proof. Symbols are those of t
 def page():
     """The text of proofs.md."""
     keys = citation_keys((CHAPTERS / "references.bib").read_text(encoding="utf-8"))
-    chapters = [text for path in chapter_paths() if (text := chapter(read(path)))]
-    return within_page("\n".join([HEAD, *chapters]), keys)
+    return "\n".join([HEAD, *(text for path in chapter_paths() if (text := chapter(read(path), keys)))])
 
 
-def chapter(document):
-    """The section of one chapter, "" if it states nothing."""
+def chapter(document, keys):
+    """The section of one chapter, "" if it states nothing; keys as from `citation_keys`."""
     cells = [cell.source for cell in document.markdown]
-    entries = "\n".join(entry for source in cells for entry in _entries(source, document.path.name))
+    entries = "\n".join(entry for source in cells for entry in _entries(source, document.path.name, keys))
     if not entries:
         return ""
     title = re.search(r"^# (.*)", cells[0], re.M)[1]
@@ -48,32 +47,33 @@ def chapter(document):
     return f"## Chapter {document.chapter}: {title}\n{named}\n{entries}"
 
 
-def _entries(source, file):
+def _entries(source, file, keys):
     """The statements and proofs of one cell, in their order, as directives."""
-    found = [(match.start(), _statement(match[0], file)) for match in QUOTE.finditer(source)]
-    found += [(match.start(), _proof(*match.groups())) for match in FOLDED.finditer(source)]
+    found = [(match.start(), _statement(match[0], file, keys)) for match in QUOTE.finditer(source)]
+    found += [(match.start(), _proof(match[1], match[2], keys)) for match in FOLDED.finditer(source)]
     return [text for _, text in sorted(found)]
 
 
-def _statement(quote, file):
+def _statement(quote, file, keys):
     text = re.sub(r"^> ?", "", quote, flags=re.M)
-    kind, number, name, provenance = STATEMENT.match(text).groups()
-    body = text[STATEMENT.match(text).end() :]
-    label, home = number.replace(".", "-"), f"{file}#thm-{number.replace('.', '-')}"
-    head = f"::::{{prf:{kind.lower()}}} {number} ({name})\n:label: prf-{label}\n:nonumber:\n"
-    return f'<a id="proof-{label}"></a>\n\n' + f"{head}\n*[In the chapter]({home}), {provenance}.* {body}\n::::\n"
+    opening = STATEMENT.match(text)
+    kind, number, name, provenance = opening.groups()
+    label = number.replace(".", "-")
+    return (
+        f'<a id="thm-{label}"></a>\n\n::::{{prf:{kind.lower()}}} {number} ({name})\n:label: prf-{label}\n:nonumber:\n\n'
+        f"*In the chapter: [{kind} {number}]({file}#thm-{label}); {provenance}.*\n\n"
+        f"{within_page(text[opening.end() :], keys)}\n::::\n"
+    )
 
 
-def _proof(name, number, body):
-    return f"::::{{prf:proof}} Proof of {name}\n{body.strip()}\n::::\n"
+def _proof(number, body, keys):
+    """sphinx-proof puts the word Proof before the text; the class says of what."""
+    return f"::::{{prf:proof}}\n:class: of-{number.replace('.', '-')}\n\n{within_page(body.strip(), keys)}\n::::\n"
 
 
 def within_page(text, keys):
-    """The text with links to statements as links within the page, and known web links as citations; `keys` as from
-    `citation_keys`."""
-    text = re.sub(
-        r"\[(\w+ \d+\.\d+)\]\(\d\d_\w+\.ipynb#thm-(\d+-\d+)\)", lambda m: f"[{m[1]}](proofs.md#proof-{m[2]})", text
-    )
+    """The text with links to statements as links within the page, and known web links as citations."""
+    text = re.sub(r"(\[\w+ \d+\.\d+\])\(\d\d_\w+\.ipynb(#thm-\d+-\d+)\)", r"\1(proofs.md\2)", text)
     return re.sub(r"\[([^\]]*)\]\((https://[^)\s]+)\)", lambda m: _citation(m, keys), text)
 
 

@@ -21,9 +21,10 @@ def test_every_statement_stands_there_once_with_its_proof(path, statement):
     label = statement.number.replace(".", "-")
     opening = rf"^::::\{{prf:{statement.kind.lower()}\}} {re.escape(statement.number)} \(.+\)\n:label: prf-{label}$"
     assert len(re.findall(opening, PAGE, re.M)) == 1
-    assert PAGE.count(f'<a id="proof-{label}"></a>') == 1
-    assert f"]({path.name}#thm-{label}), {statement.provenance}.*" in PAGE
-    proofs = re.findall(rf"^::::\{{prf:proof\}} Proof of {statement.name}\n(.+?)\n::::$", PAGE, re.M | re.S)
+    assert PAGE.count(f'<a id="thm-{label}"></a>') == 1
+    home = f"[{statement.name}]({path.name}#thm-{label})"
+    assert f"*In the chapter: {home}; {statement.provenance}.*" in PAGE
+    proofs = re.findall(rf"^::::\{{prf:proof\}}\n:class: of-{label}\n\n(.+?)\n::::$", PAGE, re.M | re.S)
     assert len(proofs) == (statement.provenance == "proved here")
     assert all(len(proof) > 100 for proof in proofs)
 
@@ -33,7 +34,7 @@ def test_no_words_of_a_statement_or_a_proof_are_lost():
     for path in chapter_paths():
         for cell in read(path).markdown:
             quotes = [re.sub(r"^> ?", "", found, flags=re.M) for found in proofs_page.QUOTE.findall(cell.source)]
-            folds = [body for _, _, body in proofs_page.FOLDED.findall(cell.source)]
+            folds = [body for _, body in proofs_page.FOLDED.findall(cell.source)]
             for text in quotes + folds:
                 for piece in re.split(r"\[[^\]]*\]\([^)]*\)|\*\*.*?\*\* \(.*?\)\.", text):
                     assert piece.strip() in PAGE
@@ -46,7 +47,7 @@ def test_the_page_names_only_formulas_that_it_shows():
 
 
 def test_links_between_statements_stay_on_the_page_and_have_a_target():
-    targets = re.findall(r"\[\w+ \d+\.\d+\]\(proofs\.md#(proof-\d+-\d+)\)", PAGE)
+    targets = re.findall(r"\[\w+ \d+\.\d+\]\(proofs\.md#(thm-\d+-\d+)\)", PAGE)
     assert len(targets) > 50
     assert set(targets) <= set(read(proofs_page.PAGE).anchors)
     assert len(re.findall(r"\.ipynb#thm-", PAGE)) == len(STATEMENTS)  # only those that lead back
@@ -63,7 +64,7 @@ def test_citations_are_in_the_bibliography():
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("[Theorem 2.3](02_benign_landscape.ipynb#thm-2-3)", "[Theorem 2.3](proofs.md#proof-2-3)"),
+        ("[Theorem 2.3](02_benign_landscape.ipynb#thm-2-3)", "[Theorem 2.3](proofs.md#thm-2-3)"),
         ("[chapter 2](02_benign_landscape.ipynb)", "[chapter 2](02_benign_landscape.ipynb)"),
         ("[Eckart and Young 1936](https://doi.org/10.1007/BF02288367)", "{cite:t}`Eckart1936`"),
         ("[the paper (2023)](https://arxiv.org/abs/2303.11453v2)", "{cite:t}`Rajaraman2023`"),
@@ -83,15 +84,15 @@ def test_a_chapter_becomes_directives_in_its_order_with_the_formulas_it_names():
         "<details><summary>Proof of Lemma 1.1</summary>\n\nClear.\n\n</details>",
     ]
     document = Document(CHAPTERS / "01_x.ipynb", [Cell(i, "markdown", text) for i, text in enumerate(cells)])
-    assert proofs_page.chapter(document) == (
+    assert proofs_page.chapter(document, KEYS) == (
         "## Chapter 1: Title\n\nFormulas of [the chapter](01_x.ipynb) that are named below:\n\n"
         "$$\na = b. \\tag{1.1}\n$$\n\n"
-        '<a id="proof-1-1"></a>\n\n'
+        '<a id="thm-1-1"></a>\n\n'
         "::::{prf:lemma} 1.1 (Name)\n:label: prf-1-1\n:nonumber:\n\n"
-        "*[In the chapter](01_x.ipynb#thm-1-1), proved here.* By (1.1),\n\n$$ x $$\n::::\n\n"
-        "::::{prf:proof} Proof of Lemma 1.1\nClear.\n::::\n"
+        "*In the chapter: [Lemma 1.1](01_x.ipynb#thm-1-1); proved here.*\n\nBy (1.1),\n\n$$ x $$\n::::\n\n"
+        "::::{prf:proof}\n:class: of-1-1\n\nClear.\n::::\n"
     )
-    assert proofs_page.chapter(Document(CHAPTERS / "07_x.ipynb", [Cell(1, "markdown", "# Title")])) == ""
+    assert proofs_page.chapter(Document(CHAPTERS / "07_x.ipynb", [Cell(1, "markdown", "# Title")]), KEYS) == ""
 
 
 def test_the_page_is_one_of_the_book():

@@ -7,7 +7,7 @@ The notebooks hold plain Markdown that looks right everywhere. On the book's pag
   a folded proof or solution ``proof`` or ``solution`` (styled in _static/book.css).
 
 It also leaves out the launch buttons while the book has no address on GitHub, the one host that Colab opens notebooks
-from; the theme fails on others.
+from; the theme fails on others. And it drops the ids that sphinx-proof puts more than once on the page Proofs.
 """
 
 import re
@@ -16,12 +16,14 @@ from docutils import nodes
 
 ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 FOLDED = re.compile(r"<details>(?=\s*<summary>\s*(Proof|Solution)\b)")
+REPEATED = re.compile(r' id="proof(?:-content)?"|(?<=<p class="admonition-title") id="prf-[\d-]+"')
 CAPTION = re.compile(r"(Figure|Table) \d+\.\d+\. ")
 
 
 def setup(app):
     app.connect("config-inited", launch_buttons)
     app.connect("doctree-read", read)
+    app.connect("html-page-context", unrepeat)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -32,6 +34,10 @@ def launch_buttons(app, config):
         options["repository_url"] = address
     else:
         options.pop("launch_buttons", None)
+
+
+def unrepeat(app, pagename, templatename, context, doctree):
+    context["body"] = REPEATED.sub("", context.get("body") or "")
 
 
 def read(app, document):

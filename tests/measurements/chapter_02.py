@@ -302,7 +302,7 @@ def robust(seed, d):
     U = torch.stack([u, v], 1) * (2 * beta**0.5 + uniform(2, seed=seed))
     units = smat(torch.eye(d * (d + 1) // 2, dtype=U.dtype))
     pull = level * GroupLasso(1.0, beta).dh(U.square().sum(0)) * U
-    slope = torch.einsum("i,iab->ab", torch.linalg.lstsq((units @ U).flatten(1).T, -pull.flatten()).solution, units)
+    slope = torch.einsum("i,iab->ab", torch.linalg.pinv((units @ U).flatten(1).T) @ -pull.flatten(), units)
 
     def F(U):
         return steep * (U @ U.T - target).square().sum() + level * profile(U.square().sum(0), beta)
