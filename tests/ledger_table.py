@@ -10,7 +10,10 @@ from rules_statements import statements_of
 from test_statements import marked_statements
 
 TABLE = CHAPTERS / "data" / "ledger_table.md"
-HEAD = ["Statement", "What is measured", "Size", "Predicted", "Relation", "Measured", "Range", "Tolerance", "Holds"]
+HEAD = (
+    "Statement", "What is measured", "Predicted", "Relation", "Measured", "Range", "Tolerance", "Holds", "Size",
+    "Proof, tests",
+)  # fmt: skip
 CLAIMS = {
     "P1": "the penalty makes pruning leave $r$ columns that fit",
     "P2": "fine-tuning is linear and statistically optimal",
@@ -65,12 +68,11 @@ def table(rows, names, files):
     """The rows of one chapter as a Markdown table; a cell holds a line for each size."""
     lines, before = [HEAD, ["---"] * len(HEAD)], None
     for row in rows:
-        where = statement(row["statement"], names, files) if row["statement"] != before else ""
+        label, proof = statement(row["statement"], names, files) if row["statement"] != before else ("", "")
         columns = zip(*(_cells(row, result) for result in row["results"]), strict=True)
-        size, predicted, measured, spread, holds = ("<br>".join(column) for column in columns)
-        lines.append([
-            where, row["quantity"], size, predicted, row["relation"], measured, spread, tolerance(row), holds
-        ])  # fmt: skip
+        predicted, found, spread, holds, size = ("<br>".join(column) for column in columns)
+        relation, allowed = row["relation"], tolerance(row)
+        lines.append([label, row["quantity"], predicted, relation, found, spread, allowed, holds, size, proof])
         before = row["statement"]
     text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     return f"```{{table}}\n:class: ledger\n\n{text}```\n"
@@ -79,19 +81,18 @@ def table(rows, names, files):
 def _cells(row, result):
     size = ", ".join(f"{key} = {value}" for key, value in result["size"].items())
     predicted = number(result["mean predicted" if row["of"] == "mean" else "predicted"])
-    return size, predicted, measured(row, result), spread(result), "yes" if result["holds"] else "**no**"
+    return predicted, measured(row, result), spread(result), "yes" if result["holds"] else "**no**", size
 
 
 def statement(number, names, files):
-    """The cell that names a statement and says where it is proved and tested."""
+    """The cells that name a statement, and that say where it is proved and tested."""
     label, name, target = names[number]
-    if number in CLAIMS:
-        return f"[{label}]({target}): {name}"
-    return f"[{label}]({target}) {name}<br>[proof](proofs.md#thm-{number.replace('.', '-')}), {files[number]}"
+    proof = "" if number in CLAIMS else f"[proof](proofs.md#thm-{number.replace('.', '-')}), {files[number]}"
+    return f"[{label}]({target}): {name}", proof
 
 
 def number(value):
-    return f"{value:.1g}" if 0 < abs(value) < 1e-6 else f"{value:.4g}"
+    return f"{value:.0e}".replace("e-0", "e-") if 0 < abs(value) < 1e-6 else f"{value:.4g}"
 
 
 def measured(row, result):
@@ -110,7 +111,7 @@ def spread(result):
 def tolerance(row):
     """The stated tolerance: relative ones in percent where that reads better."""
     value, percent = row["tolerance"], row["relative"] and row["tolerance"] >= 1e-3
-    shown = f"{100 * value:.3g} %" if percent else f"{value:.0e}" if value else "0"
+    shown = f"{100 * value:.3g} %" if percent else f"{value:.0e}".replace("e-0", "e-") if value else "0"
     return shown + (", of the mean" if row["of"] == "mean" else "")
 
 

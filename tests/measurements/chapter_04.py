@@ -78,10 +78,10 @@ def amplification(seed, d, n, ensemble):
     )
 
 
-for kind in ENSEMBLES:
+for kind, word in ENSEMBLES.items():
     measures(
         "4.2",
-        f"largest ratio at rank one, {kind}, against its bound",
+        f"largest ratio at rank one, {word}, against its bound",
         "≤",
         tolerance=0,
         sizes=({"d": 6, "n": 200}, {"d": 14, "n": 1500}),

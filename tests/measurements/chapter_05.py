@@ -34,8 +34,8 @@ def late_factor(seed, d, r, ensemble):
     return 1 - step * slow, (error[last] / error[first]) ** (1 / (last - first))
 
 
-for kind in ENSEMBLES:
-    measures("5.1", f"factor per step of descent, {kind}", tolerance=0.01, sizes=SHAPES)(
+for kind, word in ENSEMBLES.items():
+    measures("5.1", f"factor per step of descent, {word}", tolerance=0.01, sizes=SHAPES)(
         partial(late_factor, ensemble=kind)
     )
 

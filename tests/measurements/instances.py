@@ -14,7 +14,7 @@ from helpers.problems import Empirical, Population, ground_truth
 from helpers.pruning import column_norms
 from helpers.training import gaussian_init, train
 
-ENSEMBLES = ("gaussian", "rank-one")
+ENSEMBLES = {"gaussian": "Gaussian", "rank-one": "rank-one"}  # the name in code: the name in words
 
 
 def gaussian(*shape, seed):
@@ -42,7 +42,7 @@ def distance(A, B):
 
 def either(seed):
     """One of the two ensembles, in turn."""
-    return ENSEMBLES[seed % 2]
+    return list(ENSEMBLES)[seed % 2]
 
 
 def data(seed, d, r, n, *, noise=0.3, ensemble="gaussian", condition=1.2):
