@@ -4,11 +4,10 @@ The restricted isometry constant is a supremum over a set that no program can se
 attained by some matrix: the true extremes lie at it or beyond.
 """
 
-import math
 
 import torch
 
-from helpers.arguments import generator, integer, number, tensor
+from helpers.arguments import generator, integer, tensor
 
 
 def random_low_rank(d, rank, *, count, seed=0):
@@ -43,17 +42,14 @@ def extreme_ratio(problem, rank, *, largest=True, starts=8, steps=60, seed=0):
     return (ratios.max() if largest else ratios.min()).item()
 
 
-def gaussian_radius(d, rank, n, *, t=2.0):
-    """ε = (√ρ(√(2d) + 1) + t + ½)/√n: with probability ≥ 1 − 2e^{−t²/2} over n Gaussian measurements, (1 − ε)₊² ≤
-    ‖𝒜(X)‖²/(n‖X‖_F²) ≤ (1 + ε)² for all X ≠ 0 of rank ≤ ρ = `rank` (Theorem 1.5). t ≥ 0."""
-    d, n, t = integer("d", d, low=1), integer("n", n, low=1), number("t", t, low=0)
-    rank = integer("rank", rank, low=1, high=d)
-    return (math.sqrt(rank) * (math.sqrt(2 * d) + 1) + t + 0.5) / math.sqrt(n)
-
-
 def _truncate(S, rank):
     """The best direction of rank at most `rank`: S cut to its eigenvalues of largest modulus, with ‖·‖_F = 1."""
     values, vectors = torch.linalg.eigh(S)
     kept = values.abs().argsort(-1, descending=True)[..., None, :rank]
     values, vectors = values[..., None, :].gather(-1, kept), vectors.gather(-1, kept.expand(*S.shape[:-1], rank))
     return vectors * (values / torch.linalg.matrix_norm(values)[..., None, None]) @ vectors.mT
+
+
+def column_curvatures(problem, U):
+    """κ_i = ‖𝒜(u_iu_iᵀ)‖²/(n‖u_i‖⁴) for each column of U (d, k), none of them zero: shape (k,) (gap lemma)."""
+    return isometry_ratio(problem, U.mT[:, :, None] * U.mT[:, None, :])

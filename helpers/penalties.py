@@ -6,6 +6,7 @@ One family holds all of them: h(x) = x (x + β)^(q/2 − 1), which tends to ‖u
 import torch
 
 from helpers.arguments import number, tensor
+from helpers.theory.sensing import natural_strengths
 
 
 class ColumnPower:
@@ -76,6 +77,16 @@ class GroupLasso(ColumnPower):
     def threshold(self):
         """2√β: the column norm below which the book prunes (chapter 4)."""
         return 2 * self.smoothing**0.5
+
+
+def natural(problem, *, c_lambda=None, c_beta=0.01):
+    """The smoothed group Lasso at the natural scales (1.9) of a problem: λ = c_λ μ_r^{3/2}/√r, β = c_β μ_r/r.
+
+    problem: anything with `mu_r`, `r` and `ensemble`. c_lambda, c_beta > 0; the default of c_lambda is that of
+    `theory.natural_strengths` for the ensemble. Raises TypeError or ValueError.
+    """
+    scales = {"c_lambda": c_lambda, "c_beta": c_beta}
+    return GroupLasso(*natural_strengths(problem.mu_r, problem.r, ensemble=problem.ensemble, **scales))
 
 
 class WeightDecay(ColumnPower):

@@ -40,6 +40,19 @@ class _Problem:
         self.M = U_star @ U_star.T
         self.d, self.r = U_star.shape
 
+    @property
+    def mu_r(self):
+        """μ_r, the least nonzero eigenvalue of M: a float."""
+        return torch.linalg.matrix_norm(self.U_star, -2).item() ** 2
+
+    @property
+    def nu(self):
+        """ν = ‖𝒜*w‖_op/n, how loud the noise is (chapter 4); 0 without noise. A float, for a stack a tensor (B,)."""
+        if not isinstance(self.noise_matrix, torch.Tensor):
+            return 0.0
+        sizes = torch.linalg.matrix_norm(self.noise_matrix, 2) / 2
+        return sizes if sizes.ndim else sizes.item()
+
     def loss(self, U):
         """f(UUᵀ), a tensor of the batch shape (...)."""
         return self.loss_and_gradient(U)[0]

@@ -8,9 +8,9 @@ import math
 
 import torch
 
-from helpers import bounds, theory
+from helpers import theory
+from helpers.isometry import column_curvatures
 from helpers.objective import Objective
-from helpers.points import column_curvatures
 from helpers.proofs import Step
 
 
@@ -23,8 +23,8 @@ def scaling(point, i):
     along[:, i] = u
     first, second = (along * F.gradient(U)).sum(), (along * F.hessian_vector(U, along)).sum()
     bend, edge = -penalty.d2h(v**2), 2 * 5**-2.5 * beta**-1.5
-    omega = level / bounds.threshold_strength(beta, kappa) - 1
-    tau = bounds.robust_gap_bound(point.epsilon, point.gamma, level, beta, kappa)
+    omega = level / theory.threshold_strength(beta, kappa) - 1
+    tau = theory.robust_gap_bound(point.epsilon, point.gamma, level, beta, kappa)
     cubic = math.inf
     if omega > 0:
         cubic = 5**2.5 / 8 * (1 + omega) / omega * (point.epsilon + point.gamma * v) * beta**1.5 / level

@@ -5,11 +5,11 @@ import torch
 from scipy import integrate, special, stats
 
 from helpers.arguments import generator
-from helpers.frames import equal_columns, orthogonal_columns
 from helpers.objective import Objective
 from helpers.proofs import Step
 from helpers.pruning import column_norms, prune
-from helpers.statistics import count_near_largest, frame_pruning_error, kept_mass
+from helpers.rotations import equal_columns, orthogonal_columns
+from helpers.theory import count_near_largest, frame_pruning_error, kept_mass
 from helpers.training import train
 
 

@@ -8,10 +8,11 @@ import math
 
 import torch
 
-from helpers import bounds, theory
+from helpers import theory
+from helpers.isometry import column_curvatures
 from helpers.objective import Objective
-from helpers.points import Point, column_curvatures
 from helpers.proofs import Step
+from helpers.proofs.points import Point
 
 
 def scaling(problem, penalty, U, i):
@@ -23,7 +24,7 @@ def scaling(problem, penalty, U, i):
     first, second = _derivatives(problem, penalty, U, along)
     level, a = penalty.strength, u @ slope @ u
     edge = theory.gap_edge(level, kappa, penalty.smoothing)
-    wide = level >= bounds.threshold_strength(penalty.smoothing, kappa)
+    wide = level >= theory.threshold_strength(penalty.smoothing, kappa)
     limit = theory.gap_edge(level, kappa) if wide else 0.0
     return [
         _step("F'(0) − 2λph'(p) = 2a", first - 2 * level * p * penalty.dh(p), "=", 2 * a),

@@ -7,12 +7,12 @@ import math
 
 import torch
 
-from helpers import statistics
+from helpers import theory
 from helpers.arguments import integer, number
-from helpers.bounds import curvature_bound
 from helpers.networks import QuadraticNetwork
 from helpers.proofs import Step
 from helpers.proofs.tuning import on_tangent, tangent_basis
+from helpers.theory import curvature_bound
 
 ROUNDING = 1e-10  # below it a number counts as zero
 
@@ -91,14 +91,14 @@ def noise(problem):
     """Corollary 6.8 for rank-one data (an `Empirical` problem): the form on T, its consequences, and the second order
     in 1/n on these data."""
     U, d, r = problem.U_star, problem.d, problem.r
-    eye, dof = torch.eye(d).to(U), statistics.degrees_of_freedom(d, r)
+    eye, dof = torch.eye(d).to(U), theory.degrees_of_freedom(d, r)
     fisher = on_tangent(U, lambda xi: 2 * xi + xi.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] * eye)
     projector = (U @ torch.linalg.pinv(U) * tangent_basis(U)).sum((-2, -1)) / r**0.5
     B, S = torch.linalg.inv(fisher), on_tangent(U, lambda xi: problem.curvature(xi) / 2)
     D = B @ (S - fisher)
     q1, q2, product = _moments(d, r)
-    lost = (1 - statistics.cramer_rao(d, r, 1e6, 1.0, ensemble="rank-one")
-            / statistics.cramer_rao(d, r, 1e6, 1.0, ensemble="rank-one", finite_n=True)) * 1e6  # fmt: skip
+    lost = (1 - theory.cramer_rao(d, r, 1e6, 1.0, ensemble="rank-one")
+            / theory.cramer_rao(d, r, 1e6, 1.0, ensemble="rank-one", finite_n=True)) * 1e6  # fmt: skip
     return [
         _step("the form at P/√r = 2 + r", projector @ fisher @ projector, "=", 2.0 + r),
         _step("trace of the inverse = dof/2 − r/(2(2 + r))", B.trace(), "=", dof / 2 - r / (2 * (2 + r))),

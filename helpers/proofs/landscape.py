@@ -9,9 +9,10 @@ import math
 import torch
 
 from helpers import theory
-from helpers.landscape import gradient_norm, rotate, smallest_eigenvalue
+from helpers.certificates import gradient_norm, smallest_eigenvalue
 from helpers.objective import Objective
 from helpers.proofs import Step
+from helpers.rotations import rotate
 
 
 def schatten(penalty, U):

@@ -5,9 +5,10 @@ import math
 import torch
 
 from helpers.arguments import integer, number
-from helpers.isometry import extreme_ratio, gaussian_radius
+from helpers.isometry import extreme_ratio
 from helpers.problems import Empirical, ground_truth
 from helpers.proofs import Step
+from helpers.theory import gaussian_radius
 
 
 def isometry_steps(problem, *, rank, t=2.0, draws=200, seed=0):

@@ -7,9 +7,8 @@ import torch
 from scipy import integrate
 
 from helpers.arguments import generator, number, tensor
-from helpers.bounds import uniqueness_threshold
 from helpers.proofs import Step
-from helpers.statistics import degrees_of_freedom, linear_rate
+from helpers.theory import degrees_of_freedom, linear_rate, uniqueness_threshold
 
 
 def tangent_basis(U_star):

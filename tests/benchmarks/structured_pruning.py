@@ -14,13 +14,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from tests.chapter_code import chapter_code
 from torch import nn
 
-from helpers import digits
-from helpers.ensembles import Ensemble, accuracy, minibatches
+from helpers.digits import data as digits
+from helpers.digits.ensembles import Ensemble, accuracy, minibatches
+from helpers.digits.sweeps import WidthSweep, width_sweep
 from helpers.penalties import GroupLasso, WeightDecay
-from helpers.width_sweeps import WidthSweep, width_sweep
-from tests.chapter_code import chapter_code
 
 RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "structured_pruning.json"
 COMMAND = "python -m tests.benchmarks.structured_pruning"

@@ -67,7 +67,7 @@ U0 = gaussian_init(d, k, scale=1e-3, seed=seed + 1, batch=(8,))
 U = train(problem, U0, penalty=GroupLasso(0.2, 0.02), steps=1000, record=1).U
 return (problem.error(prune(U, keep=round(fraction * k))) / problem.M.norm()).mean().item()""",
         "linear guess": "return 1 - fraction",
-        "visible answer": "return statistics.frame_pruning_error(0.25, 2) ** 0.5",
+        "visible answer": "return theory.frame_pruning_error(0.25, 2) ** 0.5",
     },
 }
 

@@ -1,13 +1,14 @@
 """Chapter 1: coordinates, rotations, gradients, expectations and the restricted isometry property."""
 
 import torch
+from instances import data, distance, either, gaussian, natural, orthogonal, symmetric, uniform
 from ledger import measures
-from measurements.instances import data, distance, either, gaussian, natural, orthogonal, symmetric, uniform
 
-from helpers.isometry import extreme_ratio, gaussian_radius
+from helpers.isometry import extreme_ratio
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso
 from helpers.problems import Empirical, Population, ground_truth, svec
+from helpers.theory import gaussian_radius
 from helpers.training import gaussian_init, train
 
 SIZES = ({"d": 6, "k": 4}, {"d": 12, "k": 20})

@@ -4,15 +4,16 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from instances import data, either, gaussian, minimise, natural, orthogonal, population, uniform
 from ledger import measures
-from measurements.instances import data, either, gaussian, minimise, natural, orthogonal, population, uniform
 
 from helpers import theory
-from helpers.landscape import gradient_norm, largest_cosine, rotate, smallest_eigenvalue
+from helpers.certificates import gradient_norm, smallest_eigenvalue
 from helpers.objective import Objective
 from helpers.penalties import ColumnPower, GroupLasso, WeightDecay
 from helpers.problems import smat
 from helpers.pruning import prune
+from helpers.rotations import largest_cosine, rotate
 from helpers.training import train
 
 SHAPES = ({"d": 5, "k": 3}, {"d": 10, "k": 14})

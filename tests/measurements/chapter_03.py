@@ -4,16 +4,16 @@ import math
 from functools import lru_cache
 
 import torch
+from instances import data, distance, either, gaussian, orthogonal, population, uniform
 from ledger import measures
-from measurements.instances import data, distance, either, gaussian, orthogonal, population, uniform
 from scipy import integrate, optimize, special, stats
 
-from helpers import statistics
-from helpers.frames import equal_columns, orthogonal_columns, random_frame
+from helpers import theory
 from helpers.objective import Objective
 from helpers.penalties import WeightDecay
 from helpers.problems import Population
 from helpers.pruning import column_norms, prune
+from helpers.rotations import equal_columns, orthogonal_columns, random_frame
 from helpers.training import gaussian_init, train
 
 SHAPES = ({"d": 5, "k": 4}, {"d": 10, "k": 15})
@@ -53,7 +53,7 @@ def frame_at_any_time(seed, d, k):
     U = train(population([1.0], d, seed), start, penalty=DECAY, steps=7, step_size=0.1, record=1).U
     leading = torch.linalg.eigh(U @ U.mT).eigenvectors[..., -1:]
     W = torch.nn.functional.normalize((leading.mT @ U).squeeze(-2), dim=-1)
-    return statistics.kept_mass(1, k), W.square().amax(-1).mean()
+    return theory.kept_mass(1, k), W.square().amax(-1).mean()
 
 
 @measures(
@@ -143,7 +143,7 @@ def _printed_count(k, c):
 )
 def count_law(seed, k):
     c = uniform((), low=0.2, high=0.95, seed=seed).item()
-    return statistics.count_near_largest_law(k, c), statistics.count_near_largest(k, c)
+    return theory.count_near_largest_law(k, c), theory.count_near_largest(k, c)
 
 
 @measures(

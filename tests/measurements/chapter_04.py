@@ -3,15 +3,17 @@
 from functools import lru_cache, partial
 
 import torch
+from instances import ENSEMBLES, data, early, either, exact, gaussian, uniform
 from ledger import measures
-from measurements.instances import ENSEMBLES, data, early, either, exact, gaussian, uniform
 
-from helpers import bounds, hypotheses, theory
-from helpers.isometry import extreme_ratio
-from helpers.landscape import gradient_norm, largest_cosine, smallest_eigenvalue
-from helpers.points import Point, column_curvatures
+from helpers import theory
+from helpers.certificates import gradient_norm, smallest_eigenvalue
+from helpers.isometry import column_curvatures, extreme_ratio
 from helpers.problems import ground_truth
+from helpers.proofs import hypotheses
+from helpers.proofs.points import Point
 from helpers.pruning import column_norms, prune
+from helpers.rotations import largest_cosine
 
 SIZES = ({"d": 8, "r": 2, "n": 400}, {"d": 12, "r": 3, "n": 1200})
 FAILURE = 1e-4  # of a bound that holds with high probability
@@ -73,7 +75,7 @@ def concavity(seed, **size):
 
 def amplification(seed, d, n, ensemble):
     problem = data(seed, d, 1, n, ensemble=ensemble)
-    return bounds.curvature_bound(d, n, failure=FAILURE, ensemble=ensemble), extreme_ratio(
+    return theory.curvature_bound(d, n, failure=FAILURE, ensemble=ensemble), extreme_ratio(
         problem, 1, starts=4, steps=40
     )
 
@@ -186,7 +188,7 @@ def _after_count(seed, **size):
     point = certified(seed, **size)
     strength, smoothing = point.penalty.strength / point.c, point.penalty.smoothing
     deviation = torch.linalg.matrix_norm(point.E, 2).item() / point.c
-    return point, strength, bounds.error_after_count(point.p, deviation, strength, smoothing)
+    return point, strength, theory.error_after_count(point.p, deviation, strength, smoothing)
 
 
 @measures("4.9", "largest $\\lvert\\mu_i - g(p)_{(i)}\\rvert$, against its bound", "≤", tolerance=0, sizes=SIZES)
@@ -268,7 +270,7 @@ def robust_gap(seed, **size):
     short = norms <= point.penalty.threshold
     kappa = column_curvatures(point.problem, point.U[:, short]).max().item()
     beta = point.penalty.smoothing
-    return bounds.robust_gap_bound(point.epsilon, point.gamma, point.penalty.strength, beta, kappa), norms[short].max()
+    return theory.robust_gap_bound(point.epsilon, point.gamma, point.penalty.strength, beta, kappa), norms[short].max()
 
 
 @measures(

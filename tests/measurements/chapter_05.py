@@ -4,14 +4,14 @@ import math
 from functools import lru_cache, partial
 
 import torch
+from instances import ENSEMBLES, data, distance, either, gaussian, population, uniform
 from ledger import measures
-from measurements.instances import ENSEMBLES, data, distance, either, gaussian, population, uniform
 from scipy import integrate
 
-from helpers import bounds, statistics
+from helpers import theory
 from helpers.problems import Empirical, ground_truth, smat
 from helpers.proofs import tuning
-from helpers.sweeps import Stack
+from helpers.stack import Stack
 from helpers.training import fine_tune, gaussian_init, train
 
 SHAPES = ({"d": 5, "r": 1}, {"d": 10, "r": 3})
@@ -24,7 +24,7 @@ def spectrum(r):
 def late_factor(seed, d, r, ensemble):
     """The mean factor per step on the error, between 1e-9 and 1e-12, at a random step size up to the best one."""
     problem = population(spectrum(r), d, seed, ensemble)
-    step = uniform((), low=0.4, high=0.95, seed=seed).item() * statistics.optimal_step(
+    step = uniform((), low=0.4, high=0.95, seed=seed).item() * theory.optimal_step(
         spectrum(r).numpy(), ensemble=ensemble
     )
     start = problem.U_star + 1e-3 * gaussian(d, r, seed=seed)
@@ -51,7 +51,7 @@ for kind, word in ENSEMBLES.items():
 def unstable_beyond(seed, d, r):
     ensemble = either(seed)
     problem = population(spectrum(r), d, seed, ensemble)
-    step = 1.05 * statistics.largest_step(spectrum(r).numpy(), ensemble=ensemble)
+    step = 1.05 * theory.largest_step(spectrum(r).numpy(), ensemble=ensemble)
     start = problem.U_star + 1e-6 * gaussian(d, r, seed=seed)
     return 1e-2, train(problem, start, steps=300, step_size=step, record=1).error[-1]
 
@@ -268,8 +268,8 @@ def basin(seed, d, r, n):
 
 def _inside(problem, U, level, mu_r, ends):
     excess = max(0.0, (problem.loss(U) - problem.loss(problem.U_star)).item())
-    radius = bounds.descent_radius(problem.r, level, excess, ends[0])
-    return radius < mu_r and bounds.same_minimum_slack(radius, mu_r, level, *ends) > 0
+    radius = theory.descent_radius(problem.r, level, excess, ends[0])
+    return radius < mu_r and theory.same_minimum_slack(radius, mu_r, level, *ends) > 0
 
 
 @measures(
@@ -284,7 +284,7 @@ def price(seed, d, r, n):
     start = gaussian_init(d, d, scale=0.3 / d**0.5, seed=seed)
     fits = [train(p, start, method="l-bfgs", steps=1000, tolerance=1e-6).U for p in problems]
     errors = [p.error(U) ** 2 for p, U in zip(problems, fits, strict=True)]
-    return (d * (d + 1) / 2 + statistics.degrees_of_freedom(d, r)) / 2, n / 0.01 * torch.stack(errors).mean()
+    return (d * (d + 1) / 2 + theory.degrees_of_freedom(d, r)) / 2, n / 0.01 * torch.stack(errors).mean()
 
 
 @measures(
@@ -300,4 +300,4 @@ def cone(seed, d, r):
     H = (H + H.mT) / 2  # svec(H) has N(0, 1) coordinates
     block = H[..., r:, r:]
     kept = H.square().sum((-2, -1)) - torch.linalg.eigvalsh(block).clamp(max=0).square().sum(-1)
-    return (d * (d + 1) / 2 + statistics.degrees_of_freedom(d, r)) / 2, kept.mean()
+    return (d * (d + 1) / 2 + theory.degrees_of_freedom(d, r)) / 2, kept.mean()

@@ -5,8 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from ledger import measures
-from measurements.instances import (
+from instances import (
     data,
     distance,
     gaussian,
@@ -17,18 +16,19 @@ from measurements.instances import (
     symmetric,
     uniform,
 )
+from ledger import measures
 from scipy import special
 
-from helpers import statistics, theory
+from helpers import theory
+from helpers.certificates import smallest_eigenvalue
 from helpers.isometry import extreme_ratio
-from helpers.landscape import smallest_eigenvalue
 from helpers.networks import QuadraticNetwork
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso
 from helpers.problems import Empirical, ground_truth
 from helpers.proofs import tuning
 from helpers.proofs.inputs import samples_needed
-from helpers.sweeps import Stack
+from helpers.stack import Stack
 from helpers.training import fine_tune
 
 SHAPES = ({"d": 5, "k": 3}, {"d": 10, "k": 14})
@@ -295,4 +295,4 @@ def error_at_a_fresh_input(seed, d, r, n):
     V = fine_tune(stack, stack.U_star.expand(10, d, r), steps=400, tolerance=1e-8, record=1).U
     error = V @ V.mT - stack.M
     fresh = 2 * error.square().sum((-2, -1)) + error.diagonal(dim1=-2, dim2=-1).sum(-1) ** 2
-    return 0.01 * statistics.degrees_of_freedom(d, r) / n, fresh.mean()
+    return 0.01 * theory.degrees_of_freedom(d, r) / n, fresh.mean()

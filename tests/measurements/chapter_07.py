@@ -3,8 +3,8 @@
 from functools import lru_cache
 
 import torch
+from instances import gaussian, symmetric
 from ledger import measures
-from measurements.instances import gaussian, symmetric
 from scipy.optimize import minimize
 
 from helpers.objective import Objective

@@ -4,10 +4,10 @@ import math
 from functools import lru_cache, partial
 
 import torch
+from instances import data, gaussian, natural
 from ledger import measures
-from measurements.instances import data, gaussian, natural
 
-from helpers import statistics
+from helpers import theory
 from helpers.problems import Population
 from helpers.pruning import column_norms, prune
 from helpers.training import fine_tune, gaussian_init, safe_step, train
@@ -48,7 +48,7 @@ def same_as_the_oracle(seed, ensemble, **size):
 def squared_error(seed, ensemble, **size):
     problem, _, tuned, _ = pipeline(seed, **size, ensemble=ensemble)
     d, r, n = problem.d, problem.r, problem.n
-    return statistics.cramer_rao(d, r, n, NOISE, ensemble=ensemble, finite_n=True), tuned.error[-1] ** 2
+    return theory.cramer_rao(d, r, n, NOISE, ensemble=ensemble, finite_n=True), tuned.error[-1] ** 2
 
 
 def linear_factor(seed, ensemble, **size):
@@ -103,7 +103,7 @@ def plain(seed, d, k):
 )
 def near_the_largest(seed, d, k):
     norms = column_norms(plain(seed, d, k)[1])
-    return statistics.count_near_largest(k, 0.5), (norms >= norms.amax(-1, keepdim=True) / 2).sum(-1).double().mean()
+    return theory.count_near_largest(k, 0.5), (norms >= norms.amax(-1, keepdim=True) / 2).sum(-1).double().mean()
 
 
 @measures(
@@ -115,4 +115,4 @@ def near_the_largest(seed, d, k):
 )
 def lost_by_pruning(seed, d, k):
     problem, U = plain(seed, d, k)
-    return 1 - statistics.kept_mass(1, k), (problem.error(prune(U, keep=1)) / problem.M.norm()).mean()
+    return 1 - theory.kept_mass(1, k), (problem.error(prune(U, keep=1)) / problem.M.norm()).mean()

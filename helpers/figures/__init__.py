@@ -1,0 +1,1 @@
+"""Every drawing of the book: `style` is the one look, then a module for each chapter."""

@@ -1,0 +1,151 @@
+"""The figures of chapter 7: accuracies against units kept, angles between units, and units as images."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from helpers.figures.slider import slider
+from helpers.figures.style import CAST, decorate, single_runs
+from helpers.pruning import column_norms
+
+SMALL = {"color": "#555555", "marker": "x", "linestyle": ":", "markersize": 6}
+INKS = ("#1B2A49", "#7A7A7A", "#8A5A00")
+TICKS = (2, 3, 4, 6, 10, 20, 40, 60, 100)
+PIXELS = 8
+
+
+def look(name):
+    """How `name` is drawn: one of the cast, or "small from scratch"."""
+    return CAST.get(name, SMALL) | {"linewidth": 1.1, "label": name}
+
+
+def accuracy_by_width(ax, keeps, curves, *, title="", ylabel="test accuracy", legend=True, **settings):
+    """Accuracies {name: (M, S)} against the widths `keeps` (M,): means, and bars for the middle 68 % of the seeds.
+
+    The series stand a little apart, so that no bar hides another.
+    """
+    for i, (name, values) in enumerate(curves.items()):
+        single_runs(ax, _aside(keeps, i - (len(curves) - 1) / 2), values, **look(name))
+    _width_axis(ax, keeps)
+    return decorate(ax, xlabel="hidden units kept", ylabel=ylabel, title=title, legend=legend, **settings)
+
+
+def _aside(keeps, places):
+    return np.array(keeps) * 1.025**places
+
+
+def _width_axis(ax, keeps):
+    ax.set_xscale("log")
+    ticks = [m for m in TICKS if min(keeps) <= m <= max(keeps)]
+    ax.set_xticks(ticks, [str(m) for m in ticks])
+    ax.minorticks_off()
+
+
+def strength_slider(sweeps, *, name, alt):
+    """Accuracy right after pruning against units kept, as a `slider` over the strength: `sweeps` {penalty: WidthSweep}
+    with the same strengths; "no penalty" is drawn in all positions."""
+    fixed = sweeps["no penalty"]
+    moving = {who: sweep for who, sweep in sweeps.items() if who != "no penalty"}
+    figure, ax = plt.subplots(figsize=(6.2, 3.9))
+    plain = single_runs(ax, _aside(fixed.keeps, -1), fixed.test[:, 0], **look("no penalty"))
+    strengths, states, shown = next(iter(moving.values())).strengths.tolist(), [], [plain]
+    for i, strength in enumerate(strengths):
+        bars = [
+            single_runs(ax, _aside(s.keeps, j), s.test[:, i], **look(who)) for j, (who, s) in enumerate(moving.items())
+        ]
+        means = {"no penalty": fixed.test[:, 0].mean(-1)} | {who: s.test[:, i].mean(-1) for who, s in moving.items()}
+        parts = [part for bar in bars for part in bar.get_children()]
+        states.append((f"λ = {strength:.2g}", parts, _in_words(means, fixed.keeps)))
+        shown = shown if i else shown + bars
+    _width_axis(ax, fixed.keeps)
+    decorate(ax, xlabel="hidden units kept", ylabel="test accuracy", legend=False, ylim=(0.45, 1.01))
+    legend = ax.legend(shown, [bar.get_label() for bar in shown], loc="lower right")
+    for handle in legend.legend_handles:
+        handle.set_gid(None)
+    return slider(figure, states, label="Penalty strength λ", alt=alt, name=name, start=len(states) // 2)
+
+
+def _in_words(means, keeps):
+    rows = [len(keeps) - 1, *(keeps.index(m) for m in (10, 6, 4) if m in keeps[:-1])]
+    cells = "; ".join(f"{who} " + ", ".join(f"{100 * m[i]:.0f}" for i in rows) for who, m in means.items())
+    return f"Mean test accuracy in per cent with {', '.join(str(keeps[i]) for i in rows)} units: {cells}."
+
+
+def angle_strips(models, *, above):
+    """|cosine| of every two units of norm larger than `above` in ensembles of signed networks, {name: Ensemble}: a row
+    of dots for pairs of equal sign and one for pairs of opposite sign; a bar at the median. A name opens with a
+    penalty of the cast; what follows a comma is a remark."""
+    _, ax = plt.subplots(figsize=(7, 4.3))
+    rows, random = [], np.random.default_rng(0)
+    for name, ensemble in models.items():
+        same, opposite = pair_cosines(ensemble, above=above)
+        rows += [(f"{name}: equal", name, same), (f"{name}: opposite", name, opposite)]
+    for y, (_, name, values) in enumerate(rows):
+        color, scatter = CAST[name.split(",")[0]]["color"], y + random.uniform(-0.28, 0.28, len(values))
+        size = 1.5 if len(values) > 1000 else 4
+        ax.plot(values, scatter, ".", color=color, markersize=size, alpha=0.4, rasterized=True)
+        ax.plot([values.median()] * 2, [y - 0.4, y + 0.4], color="#222222", linewidth=2.5)
+    ax.set_yticks(range(len(rows)), [row[0] for row in rows])
+    ax.invert_yaxis()
+    return decorate(ax, xlabel="|cosine| of the angle between two units", ylabel="", legend=False, xlim=(-0.02, 1.02))
+
+
+def pair_cosines(ensemble, *, above):
+    """|cosine| of all pairs of units of norm larger than `above` within each network of an ensemble with a buffer
+    `signs`: two tensors (pairs,), those of equal and those of opposite sign."""
+    U = ensemble.columns().detach()
+    norms = ensemble.norms()
+    unit = U / norms.clamp(min=1e-30)[:, None]
+    cosines, alive = (unit.mT @ unit).abs(), norms > above
+    pairs = (alive[:, :, None] & alive[:, None, :]).triu(1)
+    signs = ensemble.fixed["signs"]
+    same = signs[:, :, None] == signs[:, None]
+    return cosines[pairs & same], cosines[pairs & ~same]
+
+
+def unit_images(network, part, *, most):
+    """The largest units of a signed network, at most `most`, as 8 × 8 images: above the weights, below the pattern the
+    unit goes with, the mean of (uᵀx)x over the inputs of a `Part`. Below each column stands s‖u‖². Red and blue are the
+    two signs, white is zero; each image has its own scale."""
+    figure, axes = plt.subplots(2, most, figsize=(7, 2.9), squeeze=False)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    U = network.U.detach()
+    patterns = part.x.T @ (part.x @ U) / len(part.x)
+    order = column_norms(U).argsort(descending=True)[:most].tolist()
+    for pair, j in zip(axes.T, order, strict=False):
+        for ax, columns in zip(pair, (U, patterns), strict=True):
+            pixels = columns[: PIXELS**2, j].reshape(PIXELS, PIXELS)
+            top = pixels.abs().max().item()
+            ax.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
+        pair[1].set_xlabel(f"{'+' if network.signs[j] > 0 else '−'}{column_norms(U)[j] ** 2:.2f}")
+    for ax, title in zip(axes[:, 0], ("weights", "goes with"), strict=True):
+        ax.set_ylabel(title)
+    return figure
+
+
+def units_alive(ax, sweeps, *, above, title="", **settings):
+    """Mean number of units of norm larger than `above` against the strength, for {label: WidthSweep}."""
+    for (name, sweep), shade, marker in zip(sweeps.items(), INKS, "osD", strict=False):
+        counts = (sweep.ensemble.norms() > above).sum(-1).reshape(len(sweep.strengths), -1)
+        single_runs(ax, sweep.strengths, counts, color=shade, marker=marker, linewidth=1.1, label=name)
+    decorate(ax, xlabel=r"strength $\lambda$", ylabel="units left", title=title, xscale="log", **settings)
+    ax.set_xticks(sweep.strengths.tolist(), [f"{strength:g}" for strength in sweep.strengths.tolist()])
+    ax.minorticks_off()
+    return ax
+
+
+def norm_strips(models, *, floor=1e-5):
+    """All unit norms of ensembles trained with different smoothing, {β: Ensemble}: a column of dots each, with the
+    threshold 2√β; norms below `floor` are drawn there."""
+    _, ax = plt.subplots(figsize=(7, 3.9))
+    random = np.random.default_rng(0)
+    for x, (beta, ensemble) in enumerate(models.items()):
+        norms = ensemble.norms().flatten().clamp(min=floor)
+        dots = x + random.uniform(-0.3, 0.3, len(norms))
+        ax.plot(dots, norms, ".", color=CAST["group Lasso"]["color"], markersize=4, alpha=0.5)
+        ax.plot([x - 0.42, x + 0.42], [2 * beta**0.5] * 2, "--", color=CAST["theory"]["color"], linewidth=1.4)
+    ax.text(x + 0.45, 2 * beta**0.5, r"$2\sqrt{\beta}$", va="center")
+    ax.set_xticks(range(len(models)), [f"{beta:g}" for beta in models])
+    return decorate(ax, xlabel=r"smoothing $\beta$", ylabel="norm of a unit", yscale="log", ylim=(floor / 2, 3),
+                    xlim=(-0.5, len(models) - 0.2))  # fmt: skip

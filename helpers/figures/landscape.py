@@ -1,0 +1,123 @@
+"""The figures of chapter 2. Each function draws measured values and, as black lines, what the theory says of them."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from helpers import theory
+from helpers.figures.style import CAST, SHADES, decorate, line
+
+INK, DEAD = CAST["theory"]["color"], "#9A9A9A"
+MARKERS = "os^Dv"  # one for each of a family of curves, beside the shade
+POWERS = {
+    1: CAST["group Lasso"] | {"label": "group Lasso, $q = 1$"},
+    2: CAST["weight decay"] | {"label": "weight decay, $q = 2$"},
+    4: {"color": "#A3437F", "marker": "D", "linestyle": (0, (1, 1)), "label": "$q = 4$"},
+}
+PHASES = {
+    "only the full solution": ("#0072B2", "o"),
+    "both, full better": ("#7CC4EE", "s"),
+    "both, missing better": ("#E69F00", "D"),
+    "only without direction 2": ("#8C2D04", "^"),
+}
+
+
+def powers(degrees, along, norms):
+    """Left: penalties along an orbit, {q: (T,)} over the angles `degrees` (T,), each above its value at 0 and scaled to
+    height one. Right: column norms {q: (k,)}, largest first. q is a key of POWERS."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    heights = {1: 0.82, 2: 0.07, 4: -0.88}
+    for q, look in POWERS.items():
+        rise = along[q] - along[q][0]
+        left.plot(degrees, rise / max(abs(rise).max(), 1e-9), color=look["color"], linestyle=look["linestyle"])
+        left.annotate(f"$q = {q}$", (45, heights[q]), ha="center")
+        ordered = norms[q].sort(descending=True).values
+        right.plot(range(1, len(ordered) + 1), ordered, **look)
+    decorate(left, xlabel="angle θ (degrees)", ylabel="penalty − penalty at 0, scaled", xticks=[0, 45, 90])
+    decorate(right, xlabel="column, largest first", ylabel="norm after training", ylim=(-0.05, 1.5))
+    return figure
+
+
+def column_scene(run, goal, *, threshold):
+    """A figure of the columns of U (2, k) as arrows and of their norms as bars, and a function that draws record i of
+    `run` (with iterates) into it. goal (2,): the predicted norms along the axes. Columns that end below `threshold` are
+    grey."""
+    k = run.U.shape[1]
+    figure, (plane, bars) = plt.subplots(1, 2, figsize=(6.2, 3.2), width_ratios=[1.15, 1])
+    colors = np.where(run.column_norms[-1] > threshold, CAST["group Lasso"]["color"], DEAD)
+    start = run.iterates[0].numpy()
+    arrows = plane.quiver(*np.zeros((2, k)), *start, color=colors, angles="xy", scale_units="xy", scale=1, width=0.012)
+    plane.plot(goal[0] * np.array([1, -1, 0, 0]), goal[1] * np.array([0, 0, 1, -1]), "o", mfc="none", mec=INK, ms=9)
+    limits = {"xlim": (-1.25, 1.25), "ylim": (-1.25, 1.25), "xticks": [-1, 0, 1], "yticks": [-1, 0, 1]}
+    decorate(
+        plane, xlabel="first eigenvector of M", ylabel="second eigenvector", aspect="equal", title="step 0", **limits
+    )
+    heights = bars.bar(range(1, k + 1), run.column_norms[0].tolist(), color=colors)
+    bars.hlines(goal, 0.4, k + 0.6, colors=INK, linewidth=1.2)
+    decorate(bars, xlabel="column", ylabel="norm", ylim=(0, 1.25), xticks=range(1, k + 1))
+
+    def draw(i):
+        arrows.set_UVC(*run.iterates[i].numpy())
+        for bar, height in zip(heights, run.column_norms[i].tolist(), strict=True):
+            bar.set_height(height)
+        plane.set_title(f"step {run.steps[i]}")
+
+    return figure, draw
+
+
+def many_starts(paths, norms, labels, predicted):
+    """Left: objectives above the least value, a list of runs (T,) for each label. Right: their sorted column norms,
+    (runs, k) for each label, and the `predicted` norms as lines."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    for n, (group, label) in enumerate(zip(paths, labels, strict=True)):
+        for path in group:
+            left.semilogy(path.clamp(min=1e-17), color=SHADES[2 * n], linewidth=0.6)
+        ordered = norms[n].sort(descending=True).values
+        places = np.arange(1, ordered.shape[1] + 1) + 0.22 * (n - 1)
+        right.plot(places, ordered.T, MARKERS[n], color=SHADES[2 * n])
+        right.plot([], [], MARKERS[n], color=SHADES[2 * n], label=label)
+    right.hlines(predicted, 0.5, ordered.shape[1] + 0.5, colors=INK, linewidth=1.2)
+    decorate(left, xlabel="iteration", ylabel="F − least value found", ylim=(1e-17, 1e4), legend=False)
+    decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=range(1, ordered.shape[1] + 1))
+    right.legend(loc="center right", bbox_to_anchor=(1, 0.33))
+    return figure
+
+
+def scalar_objective(ax, mu, strengths, smoothing):
+    """ψ(x) − μ², ψ(x) = (x − μ)² + λh(x), for several λ, with a dot on the larger root p₊ (on 0 without one)."""
+    x = np.linspace(0, 1.15 * mu, 400)
+    for n, strength in enumerate(strengths):
+        psi = (x - mu) ** 2 + strength * x / np.sqrt(x + smoothing) - mu**2
+        ax.plot(x, psi, color=SHADES[n])
+        ax.annotate(f"λ = {strength:.2f}", (x[-1], psi[-1]), xytext=(6, 0), textcoords="offset points", va="center")
+        kept = theory.shrunk_eigenvalue(mu, strength, smoothing)
+        ax.plot(kept, np.interp(kept, x, psi), "o", color=SHADES[n], markersize=8, clip_on=False)
+    ax.hlines(0, 0, x[-1], color=INK, linewidth=0.8)
+    return decorate(ax, xlabel="x, a squared norm", ylabel=r"$\psi_\mu(x) - \mu^2$", xlim=(0, 1.35 * mu))
+
+
+def phase_diagram(beta, strength, codes):
+    """The phases `codes` (indices into PHASES) measured at β/μ and λ/μ^{3/2} (arrays of one shape); the borders."""
+    figure, ax = plt.subplots(figsize=(6, 4.8))
+    for code, (name, (color, marker)) in enumerate(PHASES.items()):
+        ax.plot(beta[codes == code], strength[codes == code], marker, color=color, markersize=5, label=name)
+    fine = np.geomspace(beta.min() / 1.2, beta.max() * 1.2, 300)
+    borders = {"0": theory.critical_strength, "glob": theory.global_strength, "fold": theory.fold_strength}
+    for name, border in borders.items():
+        ax.plot(fine, border(1.0, fine), **line("theory", label=None))
+        text = rf"$\lambda_\mathrm{{{name}}}$" if name != "0" else r"$\lambda_0$"
+        ax.text(fine[0] / 1.03, border(1.0, fine[0]), text, ha="right", va="center")
+    limits = {"xlim": (fine[0] / 2.1, fine[-1] * 1.05), "xscale": "log", "yscale": "log"}
+    decorate(ax, xlabel=r"smoothing $\beta/\mu$", ylabel=r"strength $\lambda/\mu^{3/2}$", legend=False, **limits)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def turning(ax, times, measured, predicted, labels, *, death):
+    """Angles in radians against `times` (T,): `measured` and `predicted`, a list of (T,) each, and the time in which a
+    column dies as a band."""
+    for n, (points, path) in enumerate(zip(measured, predicted, strict=True)):
+        ax.plot(times, np.rad2deg(path), color=INK, linewidth=1.2)
+        ax.plot(times, np.rad2deg(points), MARKERS[n], color=SHADES[2 * n], label=labels[n])
+    ax.axvspan(times[0], death, color="#DDDDDD", zorder=0)
+    ax.annotate("a column dies", (death, 3), xytext=(-5, 0), textcoords="offset points", ha="right")
+    return decorate(ax, xlabel="time t = steps × step size", ylabel="angle θ (degrees)", xscale="log", ylim=(0, 44))

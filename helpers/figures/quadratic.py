@@ -1,0 +1,134 @@
+"""The figures of chapter 6. Each function draws measured values as points and what the theory says of them as lines."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from helpers import theory
+from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, points
+
+INK, DEAD = CAST["theory"]["color"], "#9A9A9A"
+MARKERS = "os^D"
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+
+
+def _ticks(ax, axis, values):
+    getattr(ax, f"set_{axis}ticks")(values, [f"{v:g}" for v in values])
+    getattr(ax, f"{axis}axis").set_minor_locator(plt.NullLocator())
+
+
+def half_isometry(ratios, steepest, densities, flattest, rank):
+    """Left: the largest ‖𝒜(vvᵀ)‖²/n found, {d: (T,)} over n/d² = `ratios`, with the bound on its mean. Right: the
+    smallest ‖𝒜(X)‖²/n found at the rank `rank`, {d: (T,)} over n/(rank · d) = `densities`."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.7))
+    fine = np.geomspace(ratios[0], ratios[-1], 100)
+    left.plot(fine, (3**0.25 + fine**-0.25) ** 4, **line("theory", label="bound, $t = 0$"))
+    left.axhline(3, color=INK, linewidth=1, linestyle=":")
+    right.axhline(2, color=INK, linewidth=1, linestyle=":")
+    for ax, over, found in ((left, ratios, steepest), (right, densities, flattest)):
+        for shade, marker, (d, values) in zip(SHADES[::2], MARKERS, found.items(), strict=False):
+            ax.plot(over, values, marker, color=shade, markersize=6, label=f"$d = {d}$")
+    left.text(fine[-1], 2.65, "expectation 3", ha="right", va="top")
+    right.text(densities[0], 2.08, "expectation, at least 2", va="bottom")
+    decorate(left, xlabel=r"$n/d^2$", ylabel=r"$\kappa$, largest found", xscale="log", yscale="log", ylim=(1.8, 130))
+    decorate(right, xlabel=rf"$n/({rank}d)$", ylabel=r"smallest ratio found", xscale="log", ylim=(0, 2.4))
+    right.legend(loc="lower right")
+    _ticks(left, "x", ratios)
+    _ticks(left, "y", [2, 5, 10, 20, 50, 100])
+    _ticks(right, "x", densities)
+    return figure
+
+
+def landscape(fractions, shifts, predicted, onset):
+    """Left: p_i − μ_i, measured (T, r) and predicted (T', r), over λ/(4√βμ_r) = `fractions`, a pair (T,), (T',). Right:
+    the brackets {r: (low, high)} in which a point with r − 1 columns becomes stable, in the same unit."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.7))
+    for i, (shade, marker) in enumerate(zip(SHADES[::2], MARKERS, strict=False)):
+        left.plot(fractions[1], predicted[:, i], **line("theory", label=None, linewidth=1.3))
+        left.plot(fractions[0], shifts[:, i], marker, color=shade, markersize=6)
+        offset = (0, 7) if i == 0 else (0, -13)
+        left.annotate(rf"$i = {i + 1}$", (fractions[0][-2], shifts[-2, i]), color=shade, ha="right", xytext=offset,
+                      textcoords="offset points")  # fmt: skip
+    left.axhline(0, color=DEAD, linewidth=1)
+    decorate(left, xlabel=r"$\lambda\,/\,(4\sqrt{\beta}\,\mu_r)$", ylabel=r"$p_i - \mu_i$")
+    ranks = np.linspace(0.7, max(onset) + 0.4, 100)
+    right.plot(ranks, (ranks + 2) / (ranks + 1), **line("theory"))
+    right.axhline(1, **line("theory", label=None, linestyle="--", linewidth=1.2))
+    for r, (low, high) in onset.items():
+        right.errorbar(r, (low + high) / 2, (high - low) / 2, capsize=4, **points("group Lasso"))
+    middle = {"ha": "right", "va": "center", "color": "#5A4A42", "fontsize": 11}
+    right.text(ranks[-1], 1.47, "points without one unit\nare stable", **middle)
+    right.text(ranks[-1], 1.075, "$r$ units, global", **middle)
+    right.annotate(r"$\frac{r+2}{r+1}$", (1.5, 3.5 / 2.5), xytext=(5, 3), textcoords="offset points", fontsize=14)
+    right.text(ranks[-1], 0.99, "Theorem 6.5", ha="right", va="top")
+    unit = r"$\lambda\,/\,(4\sqrt{\beta}\,\mu_r)$"
+    decorate(right, xlabel="units of the teacher, $r$", ylabel=unit, ylim=(0.9, 1.62), xticks=list(onset), legend=False)
+    return figure
+
+
+def unit_norms(paths, ends, threshold):
+    """Left: the norm of every unit after each epoch (T, k) with the group Lasso. Right: norms after training, largest
+    first, {name: (k,)} with names of the cast."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.6), sharey=True)
+    alive = paths[-1] > threshold
+    left.plot(range(1, len(paths) + 1), paths[:, ~alive], color=DEAD, linewidth=0.9)
+    left.plot(range(1, len(paths) + 1), paths[:, alive], color=CAST["group Lasso"]["color"], linewidth=2.2)
+    for who, norms in ends.items():
+        ordered = norms.sort(descending=True).values
+        hollow = {"markersize": 9, "markerfacecolor": "none"} if who == "no penalty" else {"markersize": 5}
+        right.plot(range(1, len(ordered) + 1), ordered, **points(who, **hollow))
+    for ax in (left, right):
+        draw_threshold(ax, threshold)
+    decorate(left, xlabel="epoch", ylabel="norm of a hidden unit", legend=False, xscale="log", title="group Lasso")
+    decorate(right, xlabel="hidden unit, largest first", ylabel="", title="after training")
+    return figure
+
+
+def pruned_errors(errors, floor):
+    """Test error after keeping the m units of largest norm, m = 1, …, k, {name: (k,)}; `floor`: that of the oracle."""
+    _, ax = plt.subplots(figsize=(6.6, 3.7))
+    for who, values in errors.items():
+        ax.plot(range(1, len(values) + 1), values, **CAST[who] | {"markersize": 4, "linewidth": 1, "label": who})
+    ax.axhline(floor, **line("oracle", label="oracle, told $r$"))
+    return decorate(ax, xlabel="hidden units kept", ylabel="test error (mean square)", yscale="log")
+
+
+def overlaps(panels, norms):
+    """|v_iᵀu_j| for teacher units i (unit vectors v_i) and student units j: {title: (r, k)}, one map below the other.
+    `norms`: those of the teacher units, which set the shades."""
+    figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 5), sharex=True)
+    for ax, (title, values) in zip(axes, panels.items(), strict=True):
+        image = ax.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=max(norms))
+        decorate(ax, xlabel="", ylabel="teacher", title=title, yticks=range(len(values)))
+        ax.set_yticklabels(range(1, len(values) + 1))
+        ax.grid(visible=False)
+    axes[-1].set(xlabel="hidden unit of the student", xticks=[0, *range(4, values.shape[1], 5)])
+    axes[-1].set_xticklabels([1, *range(5, values.shape[1] + 1, 5)])
+    figure.colorbar(image, ax=axes, label="overlap", shrink=0.8)
+    return figure
+
+
+def noise_cost(sizes, totals, lost, traces):
+    """Left: n‖X̂ − M‖²/s² over its limit, (mean, error) of shape (T,) each, against n; the line is 1 + lost/n. Right:
+    n(tr(X̂ − M))²/(s²r), {r: (mean, error)}, against r."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.7))
+    fine = np.geomspace(sizes[0] * 0.9, sizes[-1] * 1.1, 100)
+    left.plot(fine, 1 + lost / fine, **line("theory", label=r"$1 + \alpha/n$"))
+    left.axhline(1, color=DEAD, linewidth=1, linestyle=":")
+    left.errorbar(sizes, totals[0], 2 * totals[1], capsize=3, **points("oracle", label="measured, ± 2 s.e."))
+    ranks = np.linspace(0.7, max(traces) + 0.4, 100)
+    right.plot(ranks, 1 / (2 + ranks), **line("theory", label="$1/(2 + r)$"))
+    right.axhline(0.5, **line("theory", linestyle="--", linewidth=1.2, label="without the trace term"))
+    means, bars = np.array(list(traces.values())).T
+    right.errorbar(list(traces), means, 2 * bars, capsize=3, **points("oracle", label="measured"))
+    decorate(left, xlabel="samples $n$", ylabel="squared error / limit", xscale="log", ylim=(0.8, None))
+    _ticks(left, "x", sizes)
+    left.tick_params(axis="x", rotation=40)
+    label = r"$n\,(\mathrm{tr}(\hat X - M))^2\,/\,(s^2 r)$"
+    decorate(right, xlabel="units of the teacher, $r$", ylabel=label, ylim=(0, 0.8), xticks=list(traces))
+    return figure
+
+
+def predicted_shifts(mu, fractions, smoothing):
+    """p_i − μ_i of Theorem 6.5 for eigenvalues mu (r,), at the strengths λ = fraction · 4√β μ_r: an array (T, r)."""
+    critical = theory.critical_strength(mu[-1], smoothing, "rank-one")
+    return np.array([theory.shrunk_spectrum_rank_one(mu, part * critical, smoothing) - mu for part in fractions])

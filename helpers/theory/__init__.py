@@ -1,0 +1,51 @@
+"""What the book's theorems predict, as functions: closed forms and bounds, a module for each chapter.
+
+`theory.name` finds every one of them. Numbers or numpy arrays in, the same out; "elementwise" arguments broadcast.
+Notation: μ an eigenvalue of M, p a squared column norm, λ = `strength`, β = `smoothing`, h(x) = x/√(x + β),
+g(p) = p + (λ/2) h'(p). The ensemble names the population loss: "gaussian" ‖X − M‖_F², "rank-one"
+2‖X − M‖_F² + (tr(X − M))². An argument that is not a finite real number, or out of its range, raises TypeError or
+ValueError.
+"""
+
+from helpers.theory.frames import count_near_largest, count_near_largest_law, frame_pruning_error, kept_mass
+from helpers.theory.gap import (
+    certificate_level,
+    closeness_bound,
+    count_slacks,
+    curvature_bound,
+    error_after_count,
+    fit_bound,
+    gap_edge,
+    noise_edge,
+    noise_level,
+    robust_gap_bound,
+    robust_orthogonality_bound,
+    threshold_strength,
+)
+from helpers.theory.landscape import (
+    PHASES,
+    critical_strength,
+    death_speed,
+    dh,
+    fold_strength,
+    g,
+    g_min,
+    global_strength,
+    phase,
+    rotation_angle,
+    rotation_angle_law,
+    rotation_speed,
+    shrunk_eigenvalue,
+)
+from helpers.theory.quadratic import shrunk_spectrum_rank_one
+from helpers.theory.sensing import degrees_of_freedom, gaussian_radius, natural_strengths
+from helpers.theory.tuning import (
+    cramer_rao,
+    descent_radius,
+    largest_step,
+    linear_rate,
+    optimal_step,
+    same_minimum_slack,
+    sublinear_error,
+    uniqueness_threshold,
+)

@@ -1,0 +1,32 @@
+"""What chapter 1 needs to count and to scale: unknowns, isometry radii, natural strengths.
+"""
+
+import math
+
+from helpers.arguments import ENSEMBLES, choice, integer, number
+
+
+def degrees_of_freedom(d, r):
+    """rd − r(r − 1)/2 (an int): the dimension of the positive semidefinite d × d matrices of rank r, 1 ≤ r ≤ d."""
+    d = integer("d", d, low=1)
+    r = integer("r", r, low=1, high=d)
+    return r * d - r * (r - 1) // 2
+
+
+def gaussian_radius(d, rank, n, *, t=2.0):
+    """ε = (√ρ(√(2d) + 1) + t + ½)/√n: with probability ≥ 1 − 2e^{−t²/2} over n Gaussian measurements, (1 − ε)₊² ≤
+    ‖𝒜(X)‖²/(n‖X‖_F²) ≤ (1 + ε)² for all X ≠ 0 of rank ≤ ρ = `rank` (Theorem 1.5). t ≥ 0."""
+    d, n, t = integer("d", d, low=1), integer("n", n, low=1), number("t", t, low=0)
+    rank = integer("rank", rank, low=1, high=d)
+    return (math.sqrt(rank) * (math.sqrt(2 * d) + 1) + t + 0.5) / math.sqrt(n)
+
+
+def natural_strengths(mu_r, r, *, ensemble="gaussian", c_lambda=None, c_beta=0.01):
+    """The natural scales (λ, β) = (c_λ μ_r^{3/2}/√r, c_β μ_r/r), for M of rank r ≥ 1 with least eigenvalue μ_r > 0.
+
+    c_lambda is 0.08 ("gaussian") or 0.3 ("rank-one") unless given (Corollary 4.3).
+    """
+    mu_r, r = number("mu_r", mu_r, low=0, strict=True), integer("r", r, low=1)
+    default = {"gaussian": 0.08, "rank-one": 0.3}[choice("ensemble", ensemble, ENSEMBLES)]
+    c_lambda = number("c_lambda", default if c_lambda is None else c_lambda, low=0, strict=True)
+    return c_lambda * mu_r**1.5 / r**0.5, number("c_beta", c_beta, low=0, strict=True) * mu_r / r

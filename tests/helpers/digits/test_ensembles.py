@@ -1,0 +1,220 @@
+"""Many networks at once are the same networks one by one; pruning them drops units; bad input is refused."""
+
+import pytest
+import torch
+from chapter_code import chapter_code
+from torch.nn.utils.prune import ln_structured
+
+from helpers.digits import data as digits
+from helpers.digits.ensembles import Ensemble, accuracy, fit, log_loss, minibatches
+from helpers.digits.sweeps import from_scratch, tuned, width_sweep
+from helpers.penalties import GroupLasso, WeightDecay
+
+PAGE = chapter_code("07_real_networks")
+INPUTS, UNITS, RUNS = 6, 8, 3
+SEEDS = range(RUNS)
+
+
+def two_layer(units, seed, outputs=4, activation=torch.relu):
+    return PAGE.TwoLayer(INPUTS, units, outputs, activation, seed)
+
+
+def signed(units, seed):
+    return PAGE.SignedQuadratic(INPUTS, units, seed)
+
+
+def data(classes, seed=0, n=60):
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(RUNS, n, INPUTS, generator=random)
+    return digits.Part(x, torch.randint(classes, (RUNS, n), generator=random))
+
+
+def split(classes):
+    return digits.Split(*(data(classes, seed) for seed in range(3)))
+
+
+KINDS = {"signed": (signed, 2), "ReLU": (two_layer, 4)}
+both = pytest.mark.parametrize(("make", "classes"), KINDS.values(), ids=KINDS)
+
+
+@both
+def test_an_ensemble_is_its_networks_one_by_one(make, classes):
+    networks = [make(UNITS, seed) for seed in range(RUNS)]
+    ensemble, part = Ensemble(networks), data(classes)
+    assert len(ensemble) == RUNS
+    for i, network in enumerate(networks):
+        torch.testing.assert_close(ensemble(part.x)[i], network(part.x[i]))
+        torch.testing.assert_close(ensemble.network(i)(part.x[i]), network(part.x[i]))
+
+
+@both
+def test_training_together_is_training_alone(make, classes):
+    part, how = data(classes), {"steps": 12, "batch": 20}
+    strengths = torch.tensor([0.01, 0.02, 0.05])
+    together = fit(Ensemble(make(UNITS, s) for s in range(RUNS)), part, penalty=GroupLasso(strengths, 1e-3), **how)
+    for i in range(RUNS):
+        own = digits.Part(part.x[i : i + 1], part.y[i : i + 1])
+        alone = fit(Ensemble([make(UNITS, i)]), own, penalty=GroupLasso(strengths[i].item(), 1e-3), **how)
+        torch.testing.assert_close(together.columns()[i], alone.columns()[0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_loop_on_the_page_is_the_same_computation():
+    PAGE.STEPS, PAGE.BATCH = 15, 20
+    part = data(2)
+    own = digits.Part(part.x[0], part.y[0])
+    loop = PAGE.train(signed(UNITS, 0), own, WeightDecay(0.02))
+    ensemble = fit(
+        Ensemble([signed(UNITS, 0)]), digits.Part(part.x[:1], part.y[:1]), penalty=WeightDecay(0.02),
+        steps=15, batch=20, learning_rate=PAGE.RATE, seed=PAGE.SEED,
+    )  # fmt: skip
+    torch.testing.assert_close(ensemble.columns()[0], loop.U, rtol=1e-4, atol=1e-5)
+
+
+def test_fitting_leaves_its_argument_alone():
+    ensemble, part = Ensemble(two_layer(UNITS, s) for s in range(RUNS)), data(4)
+    before = ensemble.columns().clone()
+    after = fit(ensemble, part, steps=3, batch=20)
+    assert torch.equal(before, ensemble.columns())
+    assert not torch.equal(before, after.columns())
+
+
+def test_log_loss_is_the_mean_negative_log_likelihood():
+    scores, y = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)), torch.arange(10).reshape(2, 5) % 3
+    expected = -scores.softmax(-1).gather(-1, y[..., None]).log().mean((-2, -1))
+    torch.testing.assert_close(log_loss(scores, y), expected)
+    margins = torch.where(y % 2 == 1, 1, -1) * scores[..., 0]
+    torch.testing.assert_close(log_loss(scores[..., :1], y % 2), (-torch.sigmoid(margins).log()).mean(-1))
+
+
+@both
+def test_pruning_keeps_the_units_of_largest_norm(make, classes):
+    ensemble, part = Ensemble(make(UNITS, s) for s in range(RUNS)), data(classes)
+    pruned = ensemble.prune(3)
+    assert pruned.columns().shape[-1] == 3
+    for i in range(RUNS):
+        norms = ensemble.norms()[i]
+        kept = norms.topk(3).indices.sort().values
+        assert torch.equal(pruned.columns()[i], ensemble.columns()[i][:, kept])
+        masked = ensemble.cut(norms.sort().values[-4].item())
+        torch.testing.assert_close(masked(part.x)[i], pruned(part.x)[i], rtol=1e-4, atol=1e-5)
+
+
+def test_pruning_is_what_pytorch_does_with_one_parameter():
+    ensemble, part = Ensemble(signed(UNITS, s) for s in range(RUNS)), data(2)
+    for i in range(RUNS):
+        theirs = ln_structured(ensemble.network(i), "U", amount=UNITS - 3, n=2, dim=1)
+        torch.testing.assert_close(theirs(part.x[i]), ensemble.prune(3).network(i)(part.x[i]))
+
+
+def test_keeping_everything_changes_nothing():
+    ensemble = Ensemble(two_layer(UNITS, s) for s in range(RUNS))
+    assert torch.equal(ensemble.prune(UNITS).columns(), ensemble.columns())
+    assert torch.equal(ensemble.cut(0).columns(), ensemble.columns())
+
+
+def test_repeat_join_and_choice_of_runs_agree():
+    ensemble = Ensemble(signed(UNITS, s) for s in range(RUNS))
+    twice = ensemble.repeat(2)
+    assert torch.equal(twice.columns(), Ensemble.join([ensemble, ensemble]).columns())
+    assert torch.equal(twice[torch.tensor([4])].columns()[0], ensemble.columns()[1])
+    with pytest.raises(ValueError, match="one shape"):
+        Ensemble.join([ensemble, ensemble.prune(2)])
+
+
+def test_every_epoch_shows_every_row_once():
+    rows = minibatches(12, steps=7, batch=4, seed=2)
+    assert rows.shape == (7, 4)
+    for epoch in rows[:6].reshape(2, 12):
+        assert sorted(epoch.tolist()) == list(range(12))
+    assert torch.equal(rows, minibatches(12, steps=7, batch=4, seed=2))
+    assert not torch.equal(rows, minibatches(12, steps=7, batch=4, seed=3))
+
+
+def test_the_choice_of_a_strength_does_not_see_the_test_part():
+    parts, strengths = split(4), (0.001, 0.01, 0.1)
+    how = {"seeds": range(RUNS), "keeps": (2, 4), "width": UNITS, "steps": 10, "batch": 20}
+    found = width_sweep(two_layer, parts, WeightDecay, strengths, **how)
+    other = parts._replace(test=digits.Part(-parts.test.x, (parts.test.y + 1) % 4))
+    again = width_sweep(two_layer, other, WeightDecay, strengths, **how)
+    assert torch.equal(found.choice, again.choice)
+    assert torch.equal(found.largest_good(), again.largest_good())
+    assert not torch.equal(found.test, again.test)
+    for m in range(3):
+        for s in range(RUNS):
+            best = found.validation[m, :, s].max()
+            chosen = found.choice[m, s]
+            assert found.validation[m, chosen, s] == best
+            assert (found.validation[m, chosen + 1 :, s] < best).all()
+            assert found.chosen[m, s] == found.test[m, chosen, s]
+
+
+def test_a_sweep_is_its_trainings():
+    parts, strengths = split(4), (0.001, 0.1)
+    how = {"steps": 10, "batch": 20}
+    found = width_sweep(two_layer, parts, WeightDecay, strengths, width=UNITS, seeds=SEEDS, keeps=(3,), **how)
+    assert found.keeps == (3, UNITS)
+    alone = fit(Ensemble(two_layer(UNITS, s) for s in range(RUNS)), parts.train, penalty=WeightDecay(0.1), **how)
+    torch.testing.assert_close(found.at(0.1).columns(), alone.columns(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.test[0, 1], accuracy(alone.prune(3), parts.test), atol=0.02, rtol=0)
+    with pytest.raises(ValueError, match="strength must be one of"):
+        found.at(0.5)
+
+
+def test_no_penalty_is_one_strength_zero():
+    found = width_sweep(signed, split(2), None, (0.1, 0.2), width=UNITS, seeds=SEEDS, keeps=(), steps=2, batch=20)
+    assert found.strengths.tolist() == [0]
+    assert found.test.shape == (1, 1, RUNS)
+
+
+def test_fine_tuning_and_small_networks_give_one_accuracy_a_seed():
+    parts, how = split(4), {"steps": 4, "batch": 20}
+    sweeps = {
+        name: width_sweep(two_layer, parts, kind, (0.01,), width=UNITS, seeds=SEEDS, keeps=(3,), **how)
+        for name, kind in {"a": None, "b": WeightDecay}.items()
+    }
+    healed = tuned(sweeps, 3, **how)
+    assert {name: values.shape for name, values in healed.items()} == {"a": (RUNS,), "b": (RUNS,)}
+    start = sweeps["b"].runs(sweeps["b"].choice[0]).prune(3)
+    alone = accuracy(fit(start, parts.train, **how), parts.test)
+    torch.testing.assert_close(healed["b"], alone, atol=0.02, rtol=0)
+    assert from_scratch(two_layer, parts, 3, seeds=range(RUNS), **how).shape == (RUNS,)
+
+
+def swept(width=UNITS, keeps=(2,)):
+    how = {"width": width, "seeds": SEEDS, "keeps": keeps, "steps": 1, "batch": 9}
+    return width_sweep(two_layer, split(4), WeightDecay, (0.1,), **how)
+
+
+def ensemble():
+    return Ensemble(two_layer(UNITS, s) for s in range(RUNS))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: Ensemble([]), ValueError, "networks must not be empty"),
+        (lambda: ensemble().prune(UNITS + 1), ValueError, f"keep must be an integer.*at most {UNITS}, got {UNITS + 1}"),
+        (lambda: ensemble().prune(0), ValueError, "keep"),
+        (lambda: ensemble().prune(2.5), TypeError, "keep"),
+        (lambda: ensemble().cut(-1), ValueError, "threshold"),
+        (lambda: fit(ensemble(), data(5), steps=1, batch=20), ValueError, "classes from 0 to 3, got 0 to 4"),
+        (lambda: fit(ensemble(), data(4), steps=0), ValueError, "steps"),
+        (lambda: fit(ensemble(), data(4), steps=1, batch=61), ValueError, "batch must be an integer.*at most 60"),
+        (lambda: fit(ensemble(), data(4), steps=1, learning_rate=0), ValueError, "learning_rate"),
+        (lambda: fit(ensemble(), data(4)._replace(x=data(4).x * torch.nan), steps=1), ValueError, "part.x must be fin"),
+        (lambda: fit(ensemble(), data(4)._replace(x=data(4).x[:2]), steps=1), ValueError, "part.x must have shape"),
+        (lambda: fit(ensemble(), data(4)._replace(y=data(4).y.float()), steps=1), TypeError, "tensor of integers"),
+        (lambda: swept(keeps=(0, 8)), ValueError, "keeps"),
+        (lambda: swept(keeps=(UNITS + 1,)), ValueError, f"keeps must be an integer.*at most {UNITS}, got {UNITS + 1}"),
+        (lambda: swept(keeps=(2.0,)), TypeError, "keeps"),
+        (lambda: swept(width=0, keeps=()), ValueError, "width"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_divergence_says_what_to_do():
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        fit(Ensemble(signed(UNITS, s) for s in range(RUNS)), data(2), steps=60, batch=20, learning_rate=1e30)
