@@ -143,41 +143,18 @@ def test_at_the_critical_strength_a_missing_direction_becomes_stable():
         assert sign * (along * objective.hessian_vector(U, along)).sum() > 0
 
 
-def test_the_rank_one_strength_is_sufficient_and_three_halves_of_it_sharp_at_rank_one():
-    smoothing = 0.02
-    for factor, stable in [(1.0, False), (1.499, False), (1.501, True)]:
-        strength = factor * theory.critical_strength(1.0, smoothing, "rank-one")
-        objective = Objective(diagonal_problem([1.0], 3, "rank-one"), GroupLasso(strength, smoothing))
-        assert (least(hessian(objective, torch.zeros(3, 2, dtype=torch.float64))) > 0) == stable
-
-
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_random_starts_end_at_the_shrunk_spectrum(ensemble, seed):
+def test_random_starts_end_at_the_shrunk_spectrum(seed):
     mu = np.array([1.0, 0.6, 0.5])
-    strength, smoothing = theory.natural_strengths(0.5, 3, ensemble=ensemble)
-    problem = diagonal_problem(mu, 6, ensemble)
+    strength, smoothing = theory.natural_strengths(0.5, 3)
+    problem = diagonal_problem(mu, 6)
     start = gaussian_init(6, 6, scale=0.3, seed=seed)
     penalty = GroupLasso(strength, smoothing)
     run = train(problem, start, penalty=penalty, steps=3000, method="l-bfgs", tolerance=1e-9)
-    function = theory.shrunk_eigenvalue if ensemble == "gaussian" else theory.shrunk_spectrum_rank_one
-    expected = function(mu, strength, smoothing)
+    expected = theory.shrunk_eigenvalue(mu, strength, smoothing)
     norms = np.sort(run.U.square().sum(0).numpy())[::-1]
     np.testing.assert_allclose(norms[:3], expected, rtol=1e-5)
     assert norms[3:].max() < 1e-8
-
-
-def test_shrunk_spectrum_rank_one_is_stationary_and_its_trace_is_right():
-    mu, strength, smoothing = np.array([1.0, 0.6, 0.4]), 0.05, 0.01
-    p = theory.shrunk_spectrum_rank_one(mu, strength, smoothing)
-    objective = Objective(diagonal_problem(mu, 5, "rank-one"), GroupLasso(strength, smoothing))
-    U = axis_columns(p, 5, 4)
-    assert objective.gradient(U).norm() < 1e-12
-    assert least(hessian(objective, U)) > -1e-12
-    assert (mu - p).sum() == pytest.approx(strength * theory.dh(p, smoothing).sum() / (2 * 3 + 4), rel=1e-12)
-    np.testing.assert_allclose(theory.shrunk_spectrum_rank_one(mu, 0.0, smoothing), mu, rtol=1e-12)
-    with pytest.raises(ValueError, match="strength must be small enough for all 3 columns"):
-        theory.shrunk_spectrum_rank_one(mu, 4.0, smoothing)
 
 
 # the gap
@@ -311,7 +288,6 @@ BAD = [
     (lambda: theory.shrunk_eigenvalue("1", 0.1, 0.01), TypeError, "mu must be a real number"),
     (lambda: theory.shrunk_eigenvalue([True], 0.1, 0.01), TypeError, "mu must be a real number"),
     (lambda: theory.shrunk_eigenvalue([], 0.1, 0.01), TypeError, "mu must be a real number or a non-empty array"),
-    (lambda: theory.shrunk_spectrum_rank_one([1.0, -1.0], 0.1, 0.01), ValueError, "mu must be .*greater than 0"),
     (lambda: theory.gap_edge(0.1, 0.0, 0.01), ValueError, "curvature must be .*greater than 0"),
     (lambda: theory.rotation_speed(0.4, 1.0, 0.1, 0.01), ValueError, "s must be at most p = 0.4"),
     (lambda: theory.rotation_angle([-1.0], 0.7, 1.0, 0.4, 0.1, 0.01), ValueError, "t must be .*at least 0"),
