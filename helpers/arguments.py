@@ -94,6 +94,19 @@ def _kind(value):
     return f"a {value.dtype} tensor" if isinstance(value, torch.Tensor) else type(value).__name__
 
 
+def ranges(**parameters):
+    """Print which values a page's parameters may take, and refuse others with the same sentence.
+
+    Each keyword is a triple (value, low, high): a number, or a sequence of numbers each of which lies in [low, high].
+    Raises ValueError for what lies outside.
+    """
+    valid = ", ".join(f"{low:g} ≤ {name} ≤ {high:g}" for name, (_, low, high) in parameters.items())
+    for name, (value, low, high) in parameters.items():
+        if not all(low <= entry <= high for entry in np.atleast_1d(value)):
+            raise ValueError(f"{name} = {value} is out of range. Valid: {valid}.")
+    print(f"Valid: {valid}.")
+
+
 def generator(seed, device="cpu"):
     """A torch generator seeded with `seed` (an integer): the only source of randomness in the book."""
     return torch.Generator(device).manual_seed(integer("seed", seed, low=0))

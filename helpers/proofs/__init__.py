@@ -6,11 +6,14 @@ Each module here mirrors a chapter. A function takes the objects of a statement 
 
 from typing import NamedTuple
 
-import pandas as pd
+from IPython.display import Markdown
 
 
 class Step(NamedTuple):
-    """One line of a proof, left ≤ right or left = right, with both sides evaluated (floats)."""
+    """One line of a proof, left ≤ right or left = right, with both sides evaluated (floats).
+
+    claim: what the line says, in Markdown with `$` formulas and without the sign |, which would end a table's cell.
+    """
 
     claim: str
     left: float
@@ -29,7 +32,10 @@ class Step(NamedTuple):
 
 
 def show(steps):
-    """The steps as a pandas table: claim, left, relation, right (to five digits), slack (to two), holds."""
-    rows = [(*step, step.slack, "✓" if step.holds() else "✗ fails") for step in steps]
-    table = pd.DataFrame(rows, columns=["step", "left", "relation", "right", "slack", "holds"])
-    return table.style.hide().format("{:.5g}", subset=["left", "right"]).format("{:.2g}", subset=["slack"])
+    """The steps as a Markdown table: claim, left, relation, right (to five digits), slack (to two), holds."""
+    lines = ["| step | left | | right | slack | holds |", "|:---|---:|:---:|---:|---:|:---|"]
+    for step in steps:
+        mark = "✓ yes" if step.holds() else "✗ no"
+        sides = f"{step.left:.5g} | {step.relation} | {step.right:.5g} | {step.slack:.2g}"
+        lines.append(f"| {step.claim} | {sides} | {mark} |")
+    return Markdown("\n".join(lines))

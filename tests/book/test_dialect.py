@@ -3,7 +3,18 @@
 import nbformat
 from notebooks import chapter_paths, notebook_paths, read
 from parametrised import every_chapter, every_front_page, every_notebook, none_of
-from rules_cells import cell_sizes, plain_python, prose, setup_cell, setup_source, stored_state
+from rules_cells import (
+    cell_sizes,
+    folded_figures,
+    introduced,
+    parameters,
+    plain_python,
+    readable_code,
+    sections,
+    setup_cell,
+    setup_source,
+    stored_state,
+)
 from rules_dialect import folds, github_math, html, layout, math_content, math_delimiters, myst
 
 
@@ -74,5 +85,25 @@ def test_code_cells_are_small_enough_to_read(path):
 
 
 @every_chapter
-def test_chapter_follows_the_page_plan_and_can_be_read_in_a_sitting(path):
-    none_of(prose(read(path)), path)
+def test_code_is_narrow_and_names_its_intermediate_results(path):
+    none_of(readable_code(read(path)), path)
+
+
+@every_chapter
+def test_parameters_may_be_changed_and_say_how_far(path):
+    none_of(parameters(read(path)), path)
+
+
+@every_chapter
+def test_cells_that_draw_are_folded(path):
+    none_of(folded_figures(read(path)), path)
+
+
+@every_chapter
+def test_helpers_are_named_before_they_are_used(path):
+    none_of(introduced(read(path)), path)
+
+
+@every_chapter
+def test_chapter_follows_the_page_plan_and_states_its_reading_time(path):
+    none_of(sections(read(path)), path)

@@ -65,3 +65,13 @@ def test_a_seed_decides_the_draw_and_a_negative_one_is_refused():
     assert not torch.equal(first, other)
     with pytest.raises(ValueError, match="seed"):
         arguments.generator(-1)
+
+
+def test_ranges_print_one_sentence_and_refuse_with_it(capsys):
+    arguments.ranges(D=(5, 2, 9), MU=((1.0, 0.5), 0.1, 2))
+    sentence = "Valid: 2 ≤ D ≤ 9, 0.1 ≤ MU ≤ 2."
+    assert capsys.readouterr().out == sentence + "\n"
+    for values in ({"D": 10}, {"D": 1}, {"D": math.nan}, {"MU": (1.0, 3.0)}):
+        value = {"D": 5, "MU": (1.0, 0.5)} | values
+        with pytest.raises(ValueError, match=f"{next(iter(values))} = .* is out of range. {sentence}"):
+            arguments.ranges(D=(value["D"], 2, 9), MU=(value["MU"], 0.1, 2))
