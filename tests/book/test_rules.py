@@ -262,7 +262,8 @@ def test_reading_takes_longer_with_more_words_lines_and_formulas(tmp_path):
     assert few == 5
     assert reading_minutes(document([md("word " * 500), code("x = 1\n" * 50)], tmp_path)) == 10
     assert reading_minutes(document([md("word " * 500 + "\n\n$$\nx\n$$\n\n" * 20)], tmp_path)) == 10
-    assert reading_minutes(document([md("word " * 500 + "\n\n" + FOLD.format("Proof of x", "word " * 999))], tmp_path)) == few
+    folded = FOLD.format("Proof of x", "word " * 999)
+    assert reading_minutes(document([md("word " * 500 + "\n\n" + folded)], tmp_path)) == few
 
 
 def test_another_kernel_is_reported(tmp_path):
