@@ -19,7 +19,6 @@ from helpers.theory.gap import (
     noise_edge,
     noise_level,
     robust_gap_bound,
-    robust_orthogonality_bound,
     threshold_strength,
 )
 from helpers.theory.landscape import (
@@ -32,6 +31,7 @@ from helpers.theory.landscape import (
     g_min,
     global_strength,
     phase,
+    robust_orthogonality_bound,
     rotation_angle,
     rotation_angle_law,
     rotation_speed,

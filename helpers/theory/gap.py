@@ -81,14 +81,6 @@ def noise_edge(level, smoothing=0.0, *, ensemble="gaussian"):
     return float(scale * fold_strength(level / scale, number("smoothing", smoothing, low=0)))
 
 
-def robust_orthogonality_bound(eps, gamma, strength, norm):
-    """max{(2.6 ε/λ)^{1/3}, (2.3 γ·norm/λ)^{1/2}} ≥ |cos∠(u_i, u_j)| for two columns of norm ≥ 2√β, the smaller of which
-    has the norm `norm` (robust orthogonality, chapter 4). λ > 0; says nothing from 1 on."""
-    eps, gamma = _nonnegative(eps=eps, gamma=gamma)
-    strength, norm = _positive(strength=strength, norm=norm)
-    return max((2.6 * eps / strength) ** (1 / 3), math.sqrt(2.3 * gamma * norm / strength))
-
-
 def robust_gap_bound(eps, gamma, strength, smoothing, curvature=1.0, omega=None):
     """τ ≥ the norm of every column below 2√β, when λ ≥ (1 + ω) 5^{5/2} κβ^{3/2}, κ = `curvature` (robust gap, chapter
     4).

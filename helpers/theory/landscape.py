@@ -157,3 +157,12 @@ def death_speed(strength, smoothing, p=None):
     under gradient flow, or 2λβ^{−1/2} off the range of M (p=None); β > 0 ("gaussian"; slow rotation, chapter 2)."""
     strength, beta = number("strength", strength, low=0), number("smoothing", smoothing, low=0, strict=True)
     return 2 * strength * (beta**-0.5 - (0 if p is None else _dh(number("p", p, low=0, strict=True), beta)))
+
+
+def robust_orthogonality_bound(eps, gamma, strength, norm):
+    """max{(2.6 ε/λ)^{1/3}, (2.3 γv/λ)^{1/2}}, elementwise: at an (ε, γ)-approximate second-order stationary point of any
+    loss, |cos∠| of two columns of norm ≥ 2√β is at most this, where v = `norm` > 0 is the norm of the smaller one
+    (Theorem 2.9). λ > 0; says nothing from 1 on."""
+    eps, gamma = array("eps", eps, low=0), array("gamma", gamma, low=0)
+    strength, norm = (array(name, x, low=0, strict=True) for name, x in (("strength", strength), ("norm", norm)))
+    return np.maximum((2.6 * eps / strength) ** (1 / 3), np.sqrt(2.3 * gamma * norm / strength))[()]
