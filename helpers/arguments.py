@@ -61,9 +61,10 @@ def choice(name, value, options):
     return value
 
 
-def tensor(name, value, *, ndim=None, shape=None, like=None):
+def tensor(name, value, *, ndim=None, shape=None, like=None, empty=False):
     """A finite floating-point tensor with at least `ndim` dimensions, whose last dimensions are `shape` (None: any),
-    of the dtype and on the device of `like`. Raises TypeError (kind, dtype, device) or ValueError (shape, NaN, inf).
+    of the dtype and on the device of `like`; with no entries only if `empty`. Raises TypeError (kind, dtype, device) or
+    ValueError (shape, NaN, inf).
     """
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         raise TypeError(f"{name} must be a floating-point torch tensor, got {_kind(value)}")
@@ -77,7 +78,7 @@ def tensor(name, value, *, ndim=None, shape=None, like=None):
     if shape and not _ends_with(value.shape, shape):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} must have shape (..., {wanted}), got {tuple(value.shape)}")
-    if 0 in value.shape:
+    if 0 in value.shape and not empty:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
     if not torch.isfinite(value).all():
         raise ValueError(f"{name} must be finite, but it has NaN or infinite entries")

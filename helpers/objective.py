@@ -40,12 +40,14 @@ class Objective:
         """
         if U0.ndim != 2:
             raise ValueError(f"method 'l-bfgs' takes one run, U0 of shape (d, k), got {tuple(U0.shape)}")
+        if U0.numel() == 0:
+            return U0, U0.new_zeros(()), 0
 
         def matrix(x):
             return torch.from_numpy(np.array(x)).reshape(U0.shape).to(U0)
 
         def flat(U):
-            return U.double().flatten().cpu().numpy()
+            return U.detach().double().flatten().cpu().numpy()
 
         def value_and_slope(x):
             U = matrix(x)

@@ -39,12 +39,12 @@ class ColumnPower:
 
     def value(self, U):
         """λ Σ_i h(‖u_i‖²) for U of shape (..., d, k): a tensor of shape (...)."""
-        tensor("U", U, ndim=2)
+        tensor("U", U, ndim=2, empty=True)
         return (self.strength * self.h(U.square().sum(-2, keepdim=True))).sum((-2, -1))
 
     def gradient(self, U):
         """2 λ h'(‖u_i‖²) u_i, column by column, for U of shape (..., d, k): same shape."""
-        tensor("U", U, ndim=2)
+        tensor("U", U, ndim=2, empty=True)
         return 2 * self.strength * self.dh(U.square().sum(-2, keepdim=True)) * U
 
     def hessian_vector(self, U, V):
@@ -56,7 +56,7 @@ class ColumnPower:
     def largest_curvature(self, U):
         """The largest second derivative of the penalty along any direction, at zero and at U (..., d, k):
         2λ max(h'(0), h'(p) + 2p max(h''(p), 0)), shape (...). For q ≤ 2 it is 2λ h'(0), whatever U is."""
-        p = torch.cat([torch.zeros_like(U[..., :1, :1]), U.square().sum(-2, keepdim=True)], -1)
+        p = torch.cat([U.new_zeros(*U.shape[:-2], 1, 1), U.square().sum(-2, keepdim=True)], -1)
         return (2 * self.strength * (self.dh(p) + 2 * p * self.d2h(p).clamp(min=0))).amax((-2, -1))
 
     def __repr__(self):

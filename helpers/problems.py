@@ -80,7 +80,7 @@ class _Problem:
         return torch.linalg.matrix_norm(self._difference(U))
 
     def _difference(self, U):
-        tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star)
+        tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star, empty=True)  # pruning may leave no column
         return U @ U.mT - self.M
 
     def _expand(self, difference):
@@ -137,15 +137,16 @@ class Empirical(_Problem):
         """Draw n measurements of M = U⋆U⋆ᵀ with noise of standard deviation `noise`.
 
         Gaussian: A is a symmetrised matrix of N(0, 1) entries, so svec(A) is a row of iid N(0, 1) numbers and
-        E⟨A, X⟩² = ‖X‖_F². Rank-one: A = xxᵀ, x ~ N(0, I). n ≥ 1, noise ≥ 0, seed ≥ 0. Raises TypeError or ValueError.
+        E⟨A, X⟩² = ‖X‖_F². Rank-one: A = xxᵀ, x ~ N(0, I). n ≥ 1, noise ≥ 0, seed ≥ 0. One seed gives the same data,
+        but for rounding, in every precision of U_star and on every device. Raises TypeError or ValueError.
         """
         n, noise = integer("n", n, low=1), number("noise", noise, low=0)
         choice("ensemble", ensemble, ENSEMBLES)
         d = tensor("U_star", U_star, ndim=2).shape[-2]
         width = d * (d + 1) // 2 if ensemble == "gaussian" else d
         random = generator(seed)
-        design, w = (torch.randn(*shape, generator=random, dtype=U_star.dtype) for shape in ((n, width), (n,)))
-        return cls(U_star, design.to(U_star.device), noise * w.to(U_star.device), ensemble, noise)
+        design, w = (torch.randn(*shape, generator=random, dtype=torch.float64) for shape in ((n, width), (n,)))
+        return cls(U_star, design.to(U_star), noise * w.to(U_star), ensemble, noise)
 
     def measure(self, X):
         """𝒜(X)_i = ⟨A_i, X⟩ for a symmetric X (..., d, d): shape (..., n)."""
@@ -169,7 +170,7 @@ class Empirical(_Problem):
     def loss_and_gradient(self, U):
         if self.gram is not None or self.ensemble == "gaussian" or U.shape[-1] > 0.75 * self.d:
             return super().loss_and_gradient(U)
-        tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star)
+        tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star, empty=True)
         loss = gradient = 0.0
         for rows, y in zip(self.design.split(CHUNK), self.y.split(CHUNK), strict=True):
             hidden = rows @ U

@@ -7,7 +7,7 @@ from helpers.arguments import integer, number, tensor
 
 def column_norms(U):
     """‖u_i‖₂ for U of shape (..., d, k): shape (..., k)."""
-    return torch.linalg.vector_norm(tensor("U", U, ndim=2), dim=-2)
+    return torch.linalg.vector_norm(tensor("U", U, ndim=2, empty=True), dim=-2)
 
 
 def prune(U, *, threshold=None, keep=None):

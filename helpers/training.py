@@ -6,6 +6,7 @@ anything with `value(U)`, `gradient(U)`, `hessian_vector(U, V)` and `largest_cur
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -52,13 +53,14 @@ def train(
     """Minimise f(UUᵀ) + penalty from U0 (..., d, k): a `Run`.
 
     steps: how many at most. step_size: a number > 0, or None for `safe_step`. tolerance: stop once ‖∇F‖_F is at most
-    this in every run. drop_below: a column whose norm falls below this is set to zero, where it stays (an exact zero is
-    stationary); 0 drops none. record: how many states to record, evenly spaced, or the steps at which to record.
+    this in every run, or, if tolerance > 0, once no step changes U by more than rounding. drop_below: a column whose
+    norm falls below this is set to zero, where it stays (an exact zero is stationary); 0 drops none. record: how many
+    states to record, evenly spaced, or the steps at which to record, a sequence, array or tensor of integers.
     method: "gradient descent", or "l-bfgs" (scipy, then Newton steps) for a converged point of one run.
     progress: show a bar. Raises TypeError, ValueError, and FloatingPointError when a single run diverges; in a batch
     that run is flagged in `diverged`, its U and what is recorded of it from then on are NaN, and the others go on.
     """
-    tensor("U0", U0, ndim=2, shape=(problem.d, None), like=problem.U_star)
+    U0 = tensor("U0", U0, ndim=2, shape=(problem.d, None), like=problem.U_star, empty=True).detach()
     steps, tolerance = integer("steps", steps, low=0), number("tolerance", tolerance, low=0)
     drop_below = number("drop_below", drop_below, low=0)
     choice("method", method, ("gradient descent", "l-bfgs"))
@@ -68,16 +70,14 @@ def train(
     if method == "l-bfgs":
         return _converged(objective, U0, steps, tolerance, keep_iterates)
     step_size = (safe_step(problem, U0, penalty) if step_size is None else step_size).to(U0.device)
-    if isinstance(record, int):
-        record = np.linspace(0, steps, integer("record", record, low=1)).round().astype(int).tolist()
-    times = set(record)
+    times = _times(record, steps)
     recorder = _Recorder(problem, keep_iterates)
     U, diverged = U0.clone(), torch.zeros(U0.shape[:-2], dtype=torch.bool, device=U0.device)
     alive = torch.arange(U.shape[-1], device=U.device)
     for step in tqdm(range(steps + 1), disable=not progress):
         loss, slope = objective.loss_and_gradient(U)
         size = torch.linalg.matrix_norm(slope)
-        stop = step == steps or bool((size <= tolerance).all())
+        stop = step == steps or bool((size <= tolerance).all()) or (tolerance > 0 and _is_rounding(step_size, size, U))
         if step in times or stop:
             recorder.add(step, loss, _restore(U, alive, U0), diverged)
         if stop:
@@ -101,6 +101,21 @@ def train(
     U = _restore(U, alive, U0)
     U[diverged] = torch.nan
     return recorder.run(U, size, step_size, diverged, step + 1)
+
+
+def _times(record, steps):
+    """The steps at which to record, a set of integers."""
+    if isinstance(record, Integral) and not isinstance(record, bool):
+        return set(np.linspace(0, steps, integer("record", record, low=1)).round().astype(int).tolist())
+    times = np.atleast_1d(np.asarray(record))
+    if times.dtype.kind not in "iuf" or (times != times.round()).any():
+        raise TypeError(f"record must be an integer or a sequence of integers, got {record!r}")
+    return set(times.astype(int).tolist())
+
+
+def _is_rounding(step_size, size, U):
+    """Whether no step changes U by more than a few units in its last place."""
+    return bool((step_size * size <= 4 * torch.finfo(U.dtype).eps * torch.linalg.matrix_norm(U)).all())
 
 
 def fine_tune(problem, U, *, steps=20_000, step_size=None, tolerance=1e-9, **options):

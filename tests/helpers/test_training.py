@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -164,7 +165,6 @@ def test_bad_options_are_refused(options, error, message):
     ("U0", "error", "message"),
     [
         (torch.ones(7, 2, dtype=torch.float64), ValueError, "U0 must have shape"),
-        (torch.ones(8, 0, dtype=torch.float64), ValueError, "U0 must not be empty"),
         (torch.ones(8, 2), TypeError, "U0 must be torch.float64"),
         (torch.full((8, 2), math.inf, dtype=torch.float64), ValueError, "U0 must be finite"),
     ],
@@ -185,3 +185,45 @@ def test_l_bfgs_refuses_a_batch():
 def test_a_bad_initialisation_is_refused(options):
     with pytest.raises(ValueError, match="must be"):
         gaussian_init(**({"scale": 1.0} | options))
+
+
+@pytest.mark.parametrize("method", ["gradient descent", "l-bfgs"])
+def test_a_factor_that_requires_grad_is_taken_as_data(method):
+    weights = start().requires_grad_()
+    run = train(problem_of(), weights.T.T, penalty=GroupLasso(0.1, 0.02), steps=5, method=method)
+    assert not any(value.requires_grad for value in (run.U, run.loss, run.error, run.column_norms))
+    assert torch.equal(run.U, train(problem_of(), start(), penalty=GroupLasso(0.1, 0.02), steps=5, method=method).U)
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_where_every_column_was_pruned_the_model_is_zero(ensemble):
+    problem, none = problem_of(ensemble), start()[:, :0]
+    assert problem.error(none) == problem.M.norm()
+    assert problem.loss(none) == pytest.approx(problem.y.square().mean().item())
+    assert problem.gradient(none).shape == none.shape
+    assert GroupLasso(0.1, 0.02).value(none) == 0
+    assert prune(prune(start(), threshold=100), threshold=1).shape == none.shape
+    for method in ("gradient descent", "l-bfgs"):
+        assert train(problem, none, penalty=GroupLasso(0.1, 0.02), steps=5, method=method).U.shape == none.shape
+
+
+@pytest.mark.parametrize("record", [[0, 4, 8], torch.tensor([0, 4, 8]), np.linspace(0, 8, 3), np.int64(3), 3])
+def test_steps_to_record_come_as_any_sequence_of_integers(record):
+    assert train(problem_of(), start(), steps=8, record=record).steps.tolist() == [0, 4, 8]
+
+
+@pytest.mark.parametrize("record", ["some", [0.5, 1], np.linspace(0, 8, 4), True, None])
+def test_other_records_are_refused_by_name(record):
+    with pytest.raises(TypeError, match="record must be an integer or a sequence of integers"):
+        train(problem_of(), start(), steps=8, record=record)
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_single_precision_sees_the_same_data_and_stops_where_it_can_go_no_further(ensemble):
+    double = problem_of(ensemble)
+    single = Empirical.sample(double.U_star.float(), double.n, noise=0.1, ensemble=ensemble, seed=0)
+    assert (single.y - double.y).abs().max() < 1e-5
+    run = fine_tune(single, single.U_star)
+    assert run.evaluations < 1000
+    assert run.gradient_norm < 1e-4
+    assert run.error[-1] == pytest.approx(fine_tune(double, double.U_star).error[-1].item(), rel=1e-3)
