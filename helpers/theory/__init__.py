@@ -31,13 +31,21 @@ from helpers.theory.landscape import (
     g_min,
     global_strength,
     phase,
+    psi,
     robust_orthogonality_bound,
     rotation_angle,
-    rotation_angle_law,
     rotation_speed,
     shrunk_eigenvalue,
 )
-from helpers.theory.quadratic import shrunk_spectrum_rank_one
+from helpers.theory.quadratic import (
+    further_strength,
+    matching_samples,
+    mean_square_output,
+    noise_limit,
+    samples_needed,
+    second_order,
+    shrunk_spectrum_rank_one,
+)
 from helpers.theory.sensing import degrees_of_freedom, gaussian_radius, natural_strengths
 from helpers.theory.tuning import (
     cramer_rao,

@@ -7,6 +7,7 @@ import numpy as np
 
 from helpers.arguments import ENSEMBLES, array, choice, integer, number
 from helpers.theory.gap import _nonnegative, _positive
+from helpers.theory.quadratic import noise_limit, second_order
 from helpers.theory.sensing import degrees_of_freedom
 
 
@@ -59,9 +60,7 @@ def _lost_samples(d, r, ensemble):
     """a in n/(n − a): E(q₁q₂)/E(q₂) − 1, q_j = ⟨ξ, G^{−j} ξ⟩, ξ = A_i projected on the tangent space, G = E ξξᵀ."""
     if ensemble == "gaussian":
         return degrees_of_freedom(d, r) + 1
-    a, b, rest = (r + 1) / (2 * (r + 2)), r * (r + 3) / (4 * (r + 2) ** 2), d - r
-    product = a * b * (r + 4) * (r + 6) + (a / 2 + b) * (r + 4) * rest + rest * (rest + 2) / 2
-    return r * (r + 2) * product / (degrees_of_freedom(d, r) / 2 - r / (2 * (2 + r))) - 1
+    return second_order(d, r)
 
 
 def cramer_rao(d, r, n, noise, *, ensemble="gaussian", finite_n=False):
@@ -71,9 +70,9 @@ def cramer_rao(d, r, n, noise, *, ensemble="gaussian", finite_n=False):
     finite_n: times n/(n − a), the error of least squares to first order in s. "gaussian": a = dof + 1, exact, n > a;
     "rank-one": a from exact moments, which is exact to first order in 1/n only.
     """
-    trace = dof = degrees_of_freedom(d, r)
+    trace = degrees_of_freedom(d, r)
     if choice("ensemble", ensemble, ENSEMBLES) == "rank-one":
-        trace = dof / 2 - r / (2 * (2 + r))
+        trace = noise_limit(d, r)
     lost = _lost_samples(d, r, ensemble) if finite_n else 0
     n = array("n", n, low=max(lost, 0), strict=True)
     return (number("noise", noise, low=0) ** 2 * trace / (n - lost))[()]
