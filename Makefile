@@ -10,7 +10,7 @@ GRADING := $(VENV)/grading-installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address ledger proofs coursework grade formgrader marks strip clean
+.PHONY: help book test check lint address statements ledger coursework grade formgrader marks strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,11 +33,11 @@ address: $(STAMP)  ## write repository.url of _config.yml into the set-up cell o
 	$(BIN)/python tests/tools/address.py
 	$(MAKE) coursework
 
-ledger: $(STAMP)  ## measure every statement on many seeds and write the Ledger page's data
-	$(BIN)/python tests/tools/write_ledger.py
+statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger anew, and say what is missing
+	$(BIN)/python tests/tools/statements.py
 
-proofs: $(STAMP)  ## make the Proofs page from the chapters
-	$(BIN)/python tests/tools/write_proofs.py
+ledger: $(STAMP)  ## the same, with every row of the ledger measured again
+	$(BIN)/python tests/tools/statements.py --all
 
 # Problem sets of your own: SOURCE=folder (with psN/psN.ipynb) and, for their student versions, RELEASE=folder.
 SOURCE ?= chapters/problem_sets/source

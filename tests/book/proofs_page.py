@@ -21,7 +21,7 @@ HEAD = """\
 Every numbered statement of the book with its proof, in one place, for a reader who checks each line. The numbers are
 those of the chapters, where each statement is explained and measured. *Proved here* means that the book proves it
 below; *known* means that the source cited has the proof. Symbols are those of the [notation page](notation.md); the
-[ledger](ledger.md) holds predicted against measured. This page is made from the chapters by `make proofs`.
+[ledger](ledger.md) holds predicted against measured. This page is made from the chapters by `make statements`.
 """
 
 

@@ -13,7 +13,7 @@ KEYS = {"10.1007/bf02288367": "Eckart1936", "2303.11453": "Rajaraman2023"}
 
 
 def test_the_page_is_what_the_chapters_say():
-    assert proofs_page.page() == PAGE, "a chapter has changed since: run `make proofs`"
+    assert proofs_page.page() == PAGE, "a chapter has changed since: run `make statements`"
 
 
 @pytest.mark.parametrize(("path", "statement"), STATEMENTS, ids=lambda x: getattr(x, "name", "")[:20])

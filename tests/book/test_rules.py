@@ -186,7 +186,7 @@ BAD_MARKDOWN = [
     (dangling, "see Exercise 2.7", "Exercise 2.7"),
     (sections, "few words", "Further reading"),
     (sections, "**Reading time.** 55 minutes", "ask for 5"),
-    (readable_code, FOLD.format("Solution of Exercise 2.1", "```python\n" + "x = " + "1" * 90 + "\n```"), "Exercise 2.1"),
+    (readable_code, FOLD.format("Solution of Exercise 2.1", f"```python\n{'x' * 90}\n```"), "Exercise 2.1"),
 ]  # fmt: skip
 
 

@@ -20,10 +20,12 @@ import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -84,10 +86,10 @@ class Measurement:
 
 def mean_is_right(pairs):
     """Whether the mean of measured − predicted is within four standard errors of zero (Student's t for few seeds)."""
-    differences = [measured - predicted for predicted, measured in pairs]
-    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    differences = np.array([measured - predicted for predicted, measured in pairs])
+    error = differences.std(ddof=1) / math.sqrt(len(differences))
     allowed = stats.t.isf(stats.norm.sf(4), len(differences) - 1)
-    return abs(statistics.fmean(differences)) <= allowed * error
+    return bool(abs(differences.mean()) <= allowed * error)  # false for NaN
 
 
 def measures(statement, quantity, relation, shapes, *, loose=False):
@@ -101,9 +103,9 @@ def measures(statement, quantity, relation, shapes, *, loose=False):
 
     def register(function):
         row = Measurement(statement, quantity, relation, tuple(shapes), loose, function)
-        if row.name in REGISTRY:
+        if row.name in REGISTRY and _origin(REGISTRY[row.name].function) != _origin(function):
             raise ValueError(f"two measurements are called {row.name!r}")
-        REGISTRY[row.name] = row
+        REGISTRY[row.name] = row  # a module may be imported twice, by pytest and by `all_measurements`
         seeds = range(MEAN_SEEDS if relation in ("≈", "→") else SAMPLE)
 
         @pytest.mark.statement(statement)
@@ -118,6 +120,11 @@ def measures(statement, quantity, relation, shapes, *, loose=False):
     return register
 
 
+def _origin(function):
+    code = getattr(function, "func", function).__code__
+    return code.co_filename, code.co_firstlineno
+
+
 def all_measurements():
     """Every row, in the order of the statements, the claims of the paper first."""
     for path in sorted(HERE.glob("test_*.py")):
@@ -130,18 +137,33 @@ def _place(row):
     return [(part.isdigit(), part.zfill(4)) for part in row.statement.split(".")]
 
 
-def pairs_of(seed):
-    """What every row gives for one seed, at each of its shapes: all together, since rows share instances."""
+def updated(stored_rows, seeds=SEEDS):
+    """The rows of the ledger in order: stored ones where relation and shapes are still the same, the others measured.
+
+    Measuring runs on all processors, and shows a bar.
+    """
+    old = {f"{row['statement']} {row['quantity']}": row for row in stored_rows}
+    wanted = [row.name for row in all_measurements() if not _same(old.get(row.name), row)]
+    new = {}
+    if wanted:
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            found = pool.map(partial(pairs_of, wanted), range(seeds))
+            by_seed = list(tqdm(found, total=seeds, desc=f"{len(wanted)} rows, seeds"))
+        for name, pairs in zip(wanted, zip(*by_seed, strict=True), strict=True):
+            new[name] = stored(REGISTRY[name], list(zip(*pairs, strict=True)))
+    return [new.get(row.name) or old[row.name] for row in all_measurements()]
+
+
+def _same(old, row):
+    shapes = [result["shape"] for result in old["results"]] if old else None
+    return shapes == list(row.shapes) and (old["relation"], old["loose"]) == (row.relation, row.loose)
+
+
+def pairs_of(names, seed):
+    """What these rows give for one seed, at each of their shapes: all together, since rows share instances."""
     torch.set_num_threads(1)
-    return [[row.run(shape, seed) for shape in row.shapes] for row in all_measurements()]
-
-
-def rows(seeds=SEEDS):
-    """Every row of the ledger, computed on all processors."""
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        found = list(tqdm(pool.map(pairs_of, range(seeds)), total=seeds, desc="seeds"))
-    by_row = zip(all_measurements(), zip(*found, strict=True), strict=True)
-    return [stored(row, list(zip(*pairs, strict=True))) for row, pairs in by_row]
+    rows = [row for row in all_measurements() if row.name in names]
+    return [[row.run(shape, seed) for shape in row.shapes] for row in rows]
 
 
 def stored(row, pairs_by_shape):
@@ -160,7 +182,7 @@ def summary(pairs):
     found = {
         "seeds": len(pairs), "predicted": statistics.median(predicted), "measured": statistics.median(measured),
         "low": min(measured), "high": max(measured), "mean predicted": statistics.fmean(predicted),
-        "mean": statistics.fmean(measured), "standard error": statistics.stdev(measured) / math.sqrt(len(pairs)),
+        "mean": statistics.fmean(measured), "standard error": np.std(measured, ddof=1).item() / math.sqrt(len(pairs)),
     }  # fmt: skip
     if len(set(predicted)) > 1 and all(predicted):
         ratios = [b / a for a, b in pairs]

@@ -1,0 +1,105 @@
+"""The ledger is complete, holds, and is what a fresh computation gives; and a row that fails is seen to fail."""
+
+import math
+from functools import partial
+
+import pytest
+from statements import ledger, ledger_table
+
+ROWS = ledger.all_measurements()
+STORED = {f"{row['statement']} {row['quantity']}": row for row in ledger.read()}
+SHAPES = ({"d": 2}, {"d": 3}, {"d": 4})
+
+
+def test_every_statement_and_every_claim_has_a_row_and_no_row_is_about_nothing():
+    measured, printed = {row.statement for row in ROWS}, set(ledger_table.titles())
+    assert not printed - measured, "no row in tests/statements/: write one with @measures"
+    assert not measured - printed, "no such statement in the chapters"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_stored_row_holds_and_a_fresh_computation_gives_it_again(row):
+    assert row.name in STORED, "run `make statements`, which measures what is missing"
+    stored = STORED[row.name]
+    assert (stored["relation"], stored["loose"]) == (row.relation, row.loose), "run `make ledger`"
+    assert [result["shape"] for result in stored["results"]] == list(row.shapes), "run `make ledger`"
+    assert stored["holds"]
+    for shape, result in zip(row.shapes, stored["results"], strict=True):
+        assert result["seeds"] >= ledger.SEEDS
+        assert row.run(shape, 0) == pytest.approx(result["sample"][0], rel=1e-4, abs=1e-7), (
+            "the book computes something else now: `make ledger`"
+        )
+
+
+def test_no_stored_row_is_without_a_measurement():
+    assert not set(STORED) - {row.name for row in ROWS}, "run `make statements`"
+
+
+def test_the_page_shows_the_stored_numbers():
+    shown = ledger_table.TABLE.read_text(encoding="utf-8")
+    assert shown == ledger_table.page(ledger.read()), "run `make statements`"
+    assert "**no**" not in shown
+
+
+def row_of(relation, pairs, shapes=SHAPES):
+    """A row that gives for every shape the pairs of its list, by seed."""
+    return ledger.Measurement("1.1", "x", relation, shapes, False, partial(lambda seed, d: pairs[seed]))
+
+
+@pytest.mark.parametrize(
+    ("relation", "pair", "holds"),
+    [
+        ("=", (2, 2 + 1e-6), True), ("=", (2, 2.001), False), ("=", (2, 1.999), False), ("=", (0, 1e-7), True),
+        ("=", (3, 4), False), ("≤", (2, 1), True), ("≤", (2, 2.001), False), ("≤", (2, 2 + 1e-7), True),
+        ("≥", (2, 1.999), False), ("≥", (2, 3), True), ("≥", (-2, -1), True), ("≤", (2, math.nan), False),
+        ("=", (2, math.nan), False), ("≥", (math.nan, 2), False),
+    ],
+)  # fmt: skip
+def test_one_seed_that_breaks_the_relation_breaks_the_row(relation, pair, holds):
+    fine = (2.0, 2.0)
+    assert row_of(relation, None).holds([[fine, fine], [fine, pair], [fine]]) is holds
+
+
+def test_a_mean_holds_within_four_standard_errors_and_not_beyond():
+    noise = [(-1) ** i for i in range(400)]  # standard error 1/20
+    close, far = ([(1.0, 1.0 + shift + e) for e in noise] for shift in (0.19, 0.21))
+    assert row_of("≈", None).holds([close])
+    assert not row_of("≈", None).holds([close, far])
+    assert not row_of("≈", None).holds([[(1.0, math.nan), (1.0, 1.0)]])
+
+
+def test_a_limit_is_approached_from_shape_to_shape():
+    def at(*misses):
+        return [[(10.0, 10.0 * (1 + miss))] for miss in misses]
+
+    assert row_of("→", None).holds(at(0.4, 0.3, 0.2))
+    assert not row_of("→", None).holds(at(0.4, 0.3, 0.21))
+    assert not row_of("→", None).holds(at(0.4, 0.1, 0.11))
+
+
+def test_what_is_stored_are_medians_ranges_and_the_first_seeds():
+    row = ledger.stored(row_of("=", None), [[(1, 1.0), (2, 2), (4, 4)], [(5, 5), (5, 5.5), (5, 7)], [(1, 1), (1, 1)]])
+    first, second, _ = row["results"]
+    assert (first["predicted"], first["measured"], first["low"], first["high"]) == (2, 2, 1.0, 4)
+    assert first["ratios"] == [1, 1]
+    assert "ratios" not in second  # one prediction for all seeds
+    assert row["holds"] is False
+    assert first["sample"] == [(1, 1.0), (2, 2)]
+
+
+@pytest.mark.parametrize("bad", [{"relation": "<"}, {"shapes": ({},)}])
+def test_a_row_that_makes_no_sense_is_refused(bad):
+    right = {"statement": "1.1", "quantity": "x", "relation": "=", "shapes": SHAPES}
+    with pytest.raises(ValueError, match=r"bad measurement of 1\.1"):
+        ledger.measures(**(right | bad))
+
+
+def test_a_row_is_a_test_that_fails_when_the_statement_does(monkeypatch):
+    monkeypatch.setattr(ledger, "REGISTRY", {})
+    good = ledger.measures("1.1", "good", "=", SHAPES)(lambda seed, d: (d, d))
+    bad = ledger.measures("1.1", "bad", "=", SHAPES)(lambda seed, d: (d, d + (seed == 1)))
+    good()
+    with pytest.raises(AssertionError, match=r"1\.1 bad: predicted = measured fails"):
+        bad()
+    with pytest.raises(ValueError, match=r"two measurements are called '1\.1 good'"):
+        ledger.measures("1.1", "good", "=", SHAPES)(lambda seed, d: (d, d))  # from another line

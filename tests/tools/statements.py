@@ -1,0 +1,39 @@
+"""Bring everything that is made from the statements up to date, and say what a statement still lacks.
+
+`make statements`: the page Proofs is made from the chapters; rows of the ledger that have no stored result, or another
+relation or shapes than stored, are measured; the Ledger page's table is made anew. Then every statement without a
+proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is measured.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "book")]
+
+
+def main(everything):
+    import proofs_page
+    from notebooks import chapter_paths, read
+    from rules_statements import equations, proofs, statements
+    from statements import ledger, ledger_table
+
+    missing = []
+    for path in chapter_paths():
+        for rule in (statements, proofs, equations):
+            missing += [f"{path.name}, {problem}" for problem in rule(read(path))]
+    proofs_page.PAGE.write_text(proofs_page.page(), encoding="utf-8")
+    rows = ledger.updated([] if everything else ledger.read())
+    ledger_table.write(rows)
+    measured, printed = {row["statement"] for row in rows}, ledger_table.titles()
+    for number in printed:
+        if number not in measured:
+            missing.append(f"{printed[number][0]} has no row: write one with @measures in tests/statements/")
+    missing += [f"{number} has a row and is no statement of the book" for number in sorted(measured - set(printed))]
+    missing += [f"does not hold: {row['statement']} {row['quantity']}" for row in rows if not row["holds"]]
+    print("\n".join(missing) or "Nothing is missing: every statement has its proof, a row that holds, and its page.")
+    return bool(missing)
+
+
+if __name__ == "__main__":
+    sys.exit(main("--all" in sys.argv))
