@@ -1,19 +1,144 @@
 """The theorems of chapter 4 on a run: what each asks, by how much it is met, what it promises, and whether that is so.
 
-Every function takes a `Point`. In the tables Q′ is I − Q, ρ is r times the largest |cos∠| of two kept columns, and Λ
-the level of the approximate certificate.
+`Point` measures every quantity in their hypotheses, `checks` compares them. λ = penalty.strength, β =
+penalty.smoothing, X = UUᵀ, X_S = U_S U_Sᵀ for the kept columns S, Δ = X_S − M, E = ∇f(X) − 2cΔ as in (4.6), Q the
+projector on range M, Q′ = I − Q.
 """
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
 import torch
 
 from helpers import theory
-from helpers.isometry import column_curvatures
-from helpers.proofs.points import ZERO
+from helpers.arguments import number, tensor
+from helpers.certificates import certificate
+from helpers.isometry import column_curvatures, isometry_ratio
+from helpers.objective import Objective
 from helpers.pruning import column_norms
+from helpers.rotations import largest_cosine
+from helpers.training import gaussian_init
+
+ZERO = 1e-6  # a column of a converged point is far below this or far above it; below, it counts as zero
+ROUNDING = 1e-9  # two sides of a strict inequality that differ by less, relatively, count as equal
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A point U (d, k) of a run as the theorems see it: exact (ε = γ = 0), the kept columns are the nonzero ones, or an
+    (ε, γ)-approximate second-order point, and the kept columns are those longer than 2√β.
+
+    kappa: κ ≥ ‖𝒜(vvᵀ)‖²/n for all unit v, used at approximate points; None takes Proposition 4.2's bound, which holds
+    with probability 0.95 over the data. Raises TypeError or ValueError.
+    """
+
+    problem: object
+    penalty: object
+    U: torch.Tensor
+    epsilon: float = 0.0
+    gamma: float = 0.0
+    kappa: float | None = None
+
+    def __post_init__(self):
+        tensor("U", self.U, ndim=2, shape=(self.problem.d, None), like=self.problem.U_star)
+        if self.U.ndim != 2:
+            raise ValueError(f"U must have shape (d, k), got {tuple(self.U.shape)}")
+        for name in ("epsilon", "gamma"):
+            number(name, getattr(self, name), low=0)
+        samples, ensemble = getattr(self.problem, "n", None), self.problem.ensemble
+        kappa = theory.curvature_bound(self.problem.d, samples, ensemble=ensemble) if self.kappa is None else self.kappa
+        object.__setattr__(self, "kappa", number("kappa", kappa, low=0, strict=True))
+
+    @property
+    def exact(self):
+        """Whether the point counts as an exact second-order stationary point."""
+        return self.epsilon == self.gamma == 0
+
+    @property
+    def c(self):
+        """c of (4.6): 1 for Gaussian data, 2 for rank-one data."""
+        return theory.mean_factor(self.problem.ensemble)
+
+    @cached_property
+    def kept(self):
+        """The mask (k,) of the columns S."""
+        norms = column_norms(self.U)
+        return norms > ZERO if self.exact else norms > self.penalty.threshold
+
+    @property
+    def m(self):
+        """How many columns are kept."""
+        return self.kept.sum().item()
+
+    @property
+    def S(self):
+        """The kept columns U_S, shape (d, m)."""
+        return self.U[:, self.kept]
+
+    @property
+    def p(self):
+        """Their squared norms, a numpy array (m,)."""
+        return self.S.square().sum(0).numpy()
+
+    @cached_property
+    def tau(self):
+        """The largest norm of the other columns; 0 at an exact point or when there is none."""
+        rest = self.U[:, ~self.kept]
+        return 0.0 if self.exact or not rest.shape[1] else column_norms(rest).max().item()
+
+    @cached_property
+    def cosine(self):
+        """The largest |cos∠(u_i, u_j)| within S; 0 at an exact point, where Lemma 2.2 makes it so."""
+        return 0.0 if self.exact or not self.m else largest_cosine(self.S).item()
+
+    @cached_property
+    def difference(self):
+        """Δ = X_S − M, shape (d, d)."""
+        return self.S @ self.S.mT - self.problem.M
+
+    @property
+    def error(self):
+        """‖Δ‖_F."""
+        return self.difference.norm().item()
+
+    @cached_property
+    def alpha(self):
+        """α = ‖𝒜(Δ)‖²/(n‖Δ‖_F²), the isometry constant that the theorems need at this Δ."""
+        return isometry_ratio(self.problem, self.difference).item()
+
+    @cached_property
+    def E(self):
+        """E = ∇f(X) − 2cΔ, symmetric (d, d)."""
+        return self.problem.matrix_gradient(self.U) - 2 * self.c * self.difference
+
+    @cached_property
+    def deviations(self):
+        """λ_max(QEQ) and λ_max(−Q′EQ′), both at least 0."""
+        Q = self.problem.U_star @ torch.linalg.pinv(self.problem.U_star)
+        rest = torch.eye(self.problem.d).to(Q) - Q
+        return [torch.linalg.eigvalsh(matrix)[-1].item() for matrix in (Q @ self.E @ Q, -rest @ self.E @ rest)]
+
+
+def converged(problem, penalty, *, k=None, seed=0):
+    """A second-order stationary point of F with k columns (None: d), an exact `Point`: L-BFGS from a small random start
+    drawn with `seed`, then Newton steps. Raises RuntimeError where they find no stationary point."""
+    start = gaussian_init(problem.d, k or problem.d, scale=0.3 / problem.d**0.5, seed=seed)
+    U, slope, _ = Objective(problem, penalty).minimise(start, steps=4000, tolerance=1e-9)
+    if slope > ZERO:
+        raise RuntimeError(f"no stationary point found: ‖∇F‖_F is still {slope:.1e}; try another seed")
+    return Point(problem, penalty, U)
+
+
+def stops(problem, penalty, iterates):
+    """Iterates (T, d, k) of a run as a list of approximate `Point`s, ε and γ measured at each: ‖∇F‖_F, and the smallest
+    eigenvalue of ∇²F as Lanczos' method finds it."""
+    found = certificate(problem, iterates, penalty, epsilon=1, gamma=1)
+    gammas = (found.residual - found.smallest_eigenvalue).clamp(min=0)
+    measured = zip(iterates, found.gradient_norm.tolist(), gammas.tolist(), strict=True)
+    return [Point(problem, penalty, U, epsilon, gamma) for U, epsilon, gamma in measured]
 
 
 class Check(NamedTuple):
@@ -29,13 +154,13 @@ class Check(NamedTuple):
 
     @property
     def slack(self):
-        """right − left: the condition holds when it is positive."""
+        """right − left: the condition holds when it is positive, and not by rounding."""
         return self.right - self.left
 
     @property
     def holds(self):
-        """Whether the condition holds on this run."""
-        return self.slack > 0
+        """Whether the condition holds on this run. Sides that only rounding tells apart are equal: it does not."""
+        return self.left < self.right and not math.isclose(self.left, self.right, rel_tol=ROUNDING)
 
     @property
     def contradicted(self):
@@ -44,7 +169,7 @@ class Check(NamedTuple):
 
 
 def gap_checks(point):
-    """At an exact point the gap lemma and the working window, at an approximate one the robust gap lemma."""
+    """At an exact point Lemma 4.1 and Corollary 4.3, at an approximate one Lemma 4.12."""
     penalty, norms = point.penalty, column_norms(point.U)
     strength, smoothing, threshold = penalty.strength, penalty.smoothing, penalty.threshold
     looked_at = point.kept if point.exact else ~point.kept & (norms > ZERO)
@@ -52,42 +177,49 @@ def gap_checks(point):
     if not point.exact:
         tau = theory.robust_gap_bound(point.epsilon, point.gamma, strength, smoothing, kappa)
         seen = point.tau <= tau
-        return [Check("robust gap", "bound on τ < 2√β", tau, threshold, f"τ = {point.tau:.1e} ≤ {tau:.1e}", seen)]
+        return [Check("4.12 robust gap", "bound on τ < 2√β", tau, threshold, f"τ = {point.tau:.1e} ≤ {tau:.1e}", seen)]
     least = norms[point.kept].min().item() if point.m else math.inf
-    edge = theory.gap_edge(strength, kappa, smoothing)
+    edge, strong = theory.gap_edge(strength, kappa, smoothing), theory.threshold_strength(smoothing, kappa)
     return [
-        Check("gap", "2κβ√β < λ", 2 * kappa * smoothing**1.5, strength,
-              f"least norm {least:.3f} ≥ {edge:.3f}", least >= edge * (1 - ZERO)),
-        Check("window", "25√5 κβ√β < λ", theory.threshold_strength(smoothing, kappa), strength,
+        Check("4.1 gap", "2κβ√β < λ", 2 * kappa * smoothing**1.5, strength,
+              f"least norm {least:.3f} ≥ {edge:.3f}", bool(least >= edge * (1 - ZERO))),
+        Check("4.3 window", "25√5 κβ√β < λ", strong, strength,
               f"least norm {least:.3f} > 2√β = {threshold:.3f}", least > threshold),
     ]  # fmt: skip
 
 
-def fit_check(point):
-    """Theorem A at an exact point: f(X) + λ Σ p_i h'(p_i) + ‖𝒜(Δ)‖²/n ≤ f(M) + (λ/√β) tr M."""
+def fit_bounds(point):
+    """The two bounds of Theorem 4.6 on the training loss f(X) at an exact point: first order, second order."""
     problem, strength, smoothing = point.problem, point.penalty.strength, point.penalty.smoothing
+    truth_loss, spread = problem.loss(problem.U_star).item(), point.alpha * point.error**2
     shrinking = float(strength * (point.p * theory.dh(point.p, smoothing)).sum()) if point.m else 0.0
-    left = problem.loss(point.U).item() + shrinking + point.isometry * point.error**2
-    right = theory.fit_bound(problem.loss(problem.U_star).item(), problem.M.trace().item(), strength, smoothing)
-    return Check("A: training loss", "m < k", point.m, point.U.shape[1], f"{left:.3f} ≤ {right:.3f}", left <= right)
+    first = theory.fit_bound(truth_loss, problem.M.trace().item(), strength, smoothing) - shrinking - spread
+    return first, truth_loss + theory.fit_excess(point.p, problem.mu_r, strength, smoothing, point.alpha)
 
 
-def closeness_bound(point):
-    """Theorem B's bound on ‖Δ‖_F with everything in it measured; math.inf where it gives none."""
+def fit_check(point):
+    """Theorem 4.6 at an exact point: the smaller of its two bounds on f(X)."""
+    loss, bound = point.problem.loss(point.U).item(), min(fit_bounds(point))
+    return Check("4.6 training loss", "m < k", point.m, point.U.shape[1], f"{loss:.4f} ≤ {bound:.4f}", loss <= bound)
+
+
+def error_bound(point):
+    """The bound of Theorem 4.7 or 4.14 (iii) on ‖Δ‖_F with everything in it measured; math.inf where there is none."""
     rest = point.U.shape[1] - point.m
-    if not rest or not point.m:
+    if not rest:
         return math.inf
     return theory.closeness_bound(
-        point.p, point.problem.r, point.mu_r, point.penalty.strength, point.penalty.smoothing, level=point.noise,
-        lower=point.isometry, upper=max(point.kappa, point.isometry), small=rest, tau=point.tau, cosine=point.cosine,
-        eps=point.epsilon, gamma=point.gamma,
+        point.p, point.problem.r, point.problem.mu_r, point.penalty.strength, point.penalty.smoothing,
+        nu=point.problem.nu, alpha=point.alpha, upper=max(point.kappa, point.alpha), small=rest, tau=point.tau,
+        rho=max(point.m - 1, 0) * point.cosine, eps=point.epsilon, gamma=point.gamma,
     )  # fmt: skip
 
 
 def closeness_check(point):
-    """Theorem B; its condition is that some column is not kept and that the bound is finite."""
-    k, bound = point.U.shape[1], closeness_bound(point)
-    return Check("B: closeness", "m < k", point.m if math.isfinite(bound) else k, k, *_bounded(point.error, bound))
+    """Theorem 4.7 or 4.14 (iii); its condition is that some column is not kept and that the bound is finite."""
+    k, bound = point.U.shape[1], error_bound(point)
+    name = f"{'4.7' if point.exact else '4.14'} closeness"
+    return Check(name, "m < k", point.m if math.isfinite(bound) else k, k, *_bounded(point.error, bound))
 
 
 def eigenvalue_checks(point):
@@ -95,45 +227,65 @@ def eigenvalue_checks(point):
     r, spectrum = point.problem.r, torch.linalg.eigvalsh(point.difference)
     least = (1 - r * point.cosine) * point.p.min().item() if point.m else math.inf
     return [
-        Check("at least r, by eigenvalues", "λ_max(M − X_S) < μ_r", -spectrum[0].item(), point.mu_r,
+        Check("4.4 at least r", "λ_max(M − X_S) < μ_r", -spectrum[0].item(), point.problem.mu_r,
               f"m = {point.m} ≥ {r}", point.m >= r),
-        Check("at most r, by eigenvalues", "λ_max(X_S − M) < (1−ρ)ℓ²", spectrum[-1].item(), least,
+        Check("4.4 at most r", "λ_max(X_S − M) < (1−ρ)ℓ²", spectrum[-1].item(), least,
               f"m = {point.m} ≤ {r}", point.m <= r),
     ]  # fmt: skip
 
 
 def count_checks(point):
-    """Theorem C, exact or approximate: at least r columns, at most r columns."""
-    (on, off), c, r = point.deviations, point.c, point.problem.r
-    slacks = theory.count_slacks(
-        r, point.mu_r, point.penalty.strength / c, point.penalty.smoothing, on_range=on / c, off_range=off / c,
-        eps=point.epsilon / c, gamma=point.gamma / c, tau=point.tau, cosine=point.cosine, upper=point.kappa / c,
+    """Theorem 4.8, or 4.14 (i) and (ii): at least r columns, at most r columns."""
+    r, (on, off) = point.problem.r, point.deviations
+    least, most = theory.count_thresholds(
+        point.problem.mu_r, point.penalty.strength, point.penalty.smoothing, ensemble=point.problem.ensemble,
+        eps=point.epsilon, gamma=point.gamma, tau=point.tau, rho=r * point.cosine, kappa=point.kappa,
     )  # fmt: skip
-    least, most = (c * slack for slack in slacks)
-    names = ("λ_max(QEQ) < 2cμ_r − λ/√β", "λ_max(−Q′EQ′) < 2c g_min")
+    number_, names = "4.8", ("λ_max(QEQ) < 2cμ_r − λ/√β", "λ_max(−Q′EQ′) < 2c g_min")
     if not point.exact:
-        names = ("λ_max(QEQ) < 2cμ_r − Λ", "λ_max(−Q′EQ′) < 2c(1−ρ)g_min − …")
+        number_, names = "4.14", ("λ_max(QEQ) < 2cμ_r − Λ", "λ_max(−Q′EQ′) < 2c(1−ρ)g_min − …")
     return [
-        Check("C: at least r", names[0], on, on + least, f"m = {point.m} ≥ {r}", point.m >= r),
-        Check("C: at most r", names[1], off, off + most, f"m = {point.m} ≤ {r}", point.m <= r),
+        Check(f"{number_} at least r", names[0], on, least, f"m = {point.m} ≥ {r}", point.m >= r),
+        Check(f"{number_} at most r", names[1], off, most, f"m = {point.m} ≤ {r}", point.m <= r),
     ]
 
 
 def after_count_check(point):
-    """Theorem D at an exact point: with m = r, ‖E‖ < 2c g_min bounds ‖X − M‖_F."""
-    c, e = point.c, torch.linalg.matrix_norm(point.E, 2).item()
-    strength, smoothing = point.penalty.strength / c, point.penalty.smoothing
-    right = 2 * c * theory.g_min(strength, smoothing) if point.m == point.problem.r else -math.inf
-    bound = theory.error_after_count(point.p, e / c, strength, smoothing)[1] if e < right else math.inf
-    return Check("D: after the count", "m = r, ‖E‖ < 2c g_min", e, right, *_bounded(point.error, bound))
+    """Theorem 4.11 at an exact point: with m = r, ‖E‖ < 2c g_min bounds ‖X − M‖_F."""
+    strength, smoothing = point.penalty.strength, point.penalty.smoothing
+    size = torch.linalg.matrix_norm(point.E, 2).item()
+    right, bound = -math.inf, math.inf
+    if point.m == point.problem.r:
+        right = 2 * point.c * theory.g_min(strength / point.c, smoothing)
+        _, bound = theory.error_after_count(point.p, size, strength, smoothing, ensemble=point.problem.ensemble)
+    return Check("4.11 after the count", "m = r, ‖E‖ < 2c g_min", size, right, *_bounded(point.error, bound))
 
 
 def checks(point):
     """Every check that applies to this kind of point, in the order of the chapter: a list of `Check`."""
-    shared = [closeness_check(point), *count_checks(point)]
     if point.exact:
-        return [*gap_checks(point), fit_check(point), *shared, after_count_check(point)]
-    return [*gap_checks(point), *shared]
+        return [*gap_checks(point), fit_check(point), closeness_check(point), *count_checks(point),
+                after_count_check(point)]  # fmt: skip
+    return [*gap_checks(point), *count_checks(point), closeness_check(point)]
+
+
+def ratios_over_time(points):
+    """For approximate points along a run: {statement: left/right of its condition, NaN where the right side is not
+    positive}, for Lemma 4.12 and Theorem 4.14 (i) and (ii). Below 1 a condition holds."""
+    found = {}
+    for point in points:
+        for check in (*gap_checks(point), *count_checks(point)):
+            ratio = check.left / check.right if check.right > 0 else math.nan
+            found.setdefault(check.statement, []).append(ratio)
+    return found
+
+
+def first_sealed(points):
+    """The first of these points where the gap and both conditions of the count hold; the last point if none is."""
+    for point in points:
+        if all(check.holds for check in (*gap_checks(point), *count_checks(point))):
+            return point
+    return points[-1]
 
 
 def show(rows):

@@ -7,19 +7,26 @@ g(p) = p + (λ/2) h'(p). The ensemble names the population loss: "gaussian" ‖X
 ValueError.
 """
 
+from helpers.theory.digits import size_bend, unit_norm
 from helpers.theory.frames import count_near_largest, count_near_largest_law, frame_pruning_error, kept_mass
 from helpers.theory.gap import (
+    a_priori_count,
     certificate_level,
     closeness_bound,
-    count_slacks,
+    count_thresholds,
     curvature_bound,
+    enough_measurements,
     error_after_count,
     fit_bound,
+    fit_excess,
     gap_edge,
+    mean_factor,
     noise_edge,
     noise_level,
+    nu_bound,
     robust_gap_bound,
     threshold_strength,
+    working_window,
 )
 from helpers.theory.landscape import (
     PHASES,
@@ -45,15 +52,20 @@ from helpers.theory.quadratic import (
     samples_needed,
     second_order,
     shrunk_spectrum_rank_one,
+    trace_limit,
 )
 from helpers.theory.sensing import degrees_of_freedom, gaussian_radius, natural_strengths
 from helpers.theory.tuning import (
     cramer_rao,
+    crawl_error,
     descent_radius,
+    endpoint_constant,
+    finite_sample_price,
     largest_step,
+    least_bend,
     linear_rate,
     optimal_step,
     same_minimum_slack,
     sublinear_error,
-    uniqueness_threshold,
+    unpruned_dimensions,
 )

@@ -3,8 +3,9 @@ empirical loss. Without noise: `landscape`.
 
 Floats in and out, except where an array is named. Notation: λ = `strength`, β = `smoothing`; U an (ε, γ)-approximate
 second-order point, ‖∇F‖_F ≤ ε, ∇²F ⪰ −γI; U_S its m columns of norm ≥ 2√β (at an exact point, ε = γ = 0: its nonzero
-columns), `small` ≥ 1 the number of the others, of norm ≤ τ = `tau`; `cosine` ≥ |cos∠| within U_S; Δ = U_S U_Sᵀ − M.
-`lower`, `upper`: ‖𝒜(Z)‖²/n is between lower · ‖Z‖_F² and upper · ‖Z‖_F² (1 ∓ δ for Gaussian measurements).
+columns), p their squared norms, τ = `tau` ≥ the norms of the others; Δ = U_S U_Sᵀ − M, E = ∇f(X) − 2cΔ, c = 1 for
+Gaussian and 2 for rank-one data (4.6). κ = `kappa` ≥ ‖𝒜(vvᵀ)‖²/n for unit v, ν = `nu` = ‖𝒜*w‖_op/n, ρ = `rho` a bound
+on the sum of |cos∠| of one kept column with the others looked at, α = `alpha` ≤ ‖𝒜(Δ)‖²/(n‖Δ‖_F²).
 A bound that its hypotheses do not give is math.inf. Bad arguments raise TypeError or ValueError.
 """
 
@@ -13,11 +14,11 @@ import math
 import numpy as np
 
 from helpers.arguments import ENSEMBLES, array, choice, integer, number
-from helpers.theory.landscape import bending_point, dh, fold_strength, g_min
+from helpers.theory.landscape import bending_point, critical_strength, dh, fold_strength, g_min
+from helpers.theory.sensing import gaussian_radius
 
 _FIVE = 5**2.5  # |h''(4β)| = 2/(5^{5/2} β^{3/2})
-
-
+_SHARE = 12 / 5**1.5  # p h'(p) = 1.073 √β at p = 4β
 
 
 def _positive(**values):
@@ -28,23 +29,26 @@ def _nonnegative(**values):
     return [number(name, value, low=0) for name, value in values.items()]
 
 
-def gap_edge(strength, curvature=1.0, smoothing=0.0):
-    """The least norm √p of a nonzero column, |h''(p)| = 2κ/λ with κ = `curvature` > 0, elementwise (gap lemma, chapter
-    4).
+def mean_factor(ensemble):
+    """c of (4.6): the mean of ∇f(X) is 2c(X − M), c = 1 ("gaussian"), or that plus 2 tr(X − M) I, c = 2 ("rank-one")."""
+    return {"gaussian": 1, "rank-one": 2}[choice("ensemble", ensemble, ENSEMBLES)]
+
+
+def gap_edge(strength, kappa=1.0, smoothing=0.0):
+    """ℓ of Lemma 4.1, the least norm of a nonzero column: |h''(ℓ²)| = 2κ/λ, κ > 0, elementwise.
 
     0 where there is no gap (λ ≤ 2κβ^{3/2}). β = 0 gives the limit ½(λ/κ)^{1/3}, which is below the exact edge from λ =
     13.1 κβ^{3/2} on.
     """
     strength, beta = array("strength", strength, low=0), array("smoothing", smoothing, low=0)
-    return np.sqrt(bending_point(strength / array("curvature", curvature, low=0, strict=True), beta))[()]
+    return np.sqrt(bending_point(strength / array("kappa", kappa, low=0, strict=True), beta))[()]
 
 
 def curvature_bound(d, n=None, *, failure=0.05, ensemble="gaussian"):
-    """κ with ‖𝒜(E)‖²/n ≤ κ for all E = uuᵀ, ‖u‖ = 1, with probability ≥ 1 − failure over n measurements (gap lemma,
-    chapter 4).
+    """κ ≥ ‖𝒜(vvᵀ)‖²/n for all unit v, with probability at least 1 − failure over n measurements (Proposition 4.2).
 
     (1 + √(2d/n) + t/√n)² ("gaussian"), (3^{1/4} + (√d + t)/n^{1/4})⁴ ("rank-one"), failure = e^{−t²/2} in (0, 1).
-    n=None: the population, 1 or 3.
+    n=None: the expectation, 1 or 3.
     """
     d, failure = integer("d", d, low=1), number("failure", failure, low=0, high=1, strict=True)
     gaussian = choice("ensemble", ensemble, ENSEMBLES) == "gaussian"
@@ -56,34 +60,43 @@ def curvature_bound(d, n=None, *, failure=0.05, ensemble="gaussian"):
     return (3**0.25 + (math.sqrt(d) + t) / n**0.25) ** 4
 
 
-def threshold_strength(smoothing, curvature=1.0):
-    """5^{5/2} κβ^{3/2}: from this λ on the norm 2√β lies in the gap (working window, chapter 4)."""
-    smoothing, curvature = _positive(smoothing=smoothing, curvature=curvature)
-    return _FIVE * curvature * smoothing**1.5
+def threshold_strength(smoothing, kappa=1.0):
+    """5^{5/2} κβ^{3/2}: from this λ on the norm 2√β lies in the gap (Lemma 4.1, Corollary 4.3)."""
+    smoothing, kappa = _positive(smoothing=smoothing, kappa=kappa)
+    return _FIVE * kappa * smoothing**1.5
+
+
+def working_window(c_beta, r, kappa=1.0):
+    """The strengths c_λ between which the threshold lies in the gap and Theorem 2.5 holds, 5^{5/2}κc_β^{3/2}/r and
+    2√c_β, elementwise in c_β > 0 (Corollary 4.3); empty where the first is the larger."""
+    c_beta, (kappa,) = array("c_beta", c_beta, low=0, strict=True), _positive(kappa=kappa)
+    return (_FIVE * kappa * c_beta**1.5 / integer("r", r, low=1))[()], (2 * np.sqrt(c_beta))[()]
 
 
 def noise_level(noise, d, n, *, ensemble="gaussian"):
-    """The usual size of ν = ‖𝒜*w‖_op/n for noise s = `noise` ≥ 0, an estimate, not a bound, for d ≪ n: s√(2d/n)
-    ("gaussian") or 2s√(d/n) ("rank-one") (noise edge, chapter 4)."""
+    """The usual size of ν for noise s = `noise` ≥ 0 and d ≪ n, an estimate, not a bound: s√(2d/n) ("gaussian") or
+    2s√(d/n) ("rank-one") (Proposition 4.10)."""
     share = integer("d", d, low=1) / integer("n", n, low=1)
-    factor = {"gaussian": math.sqrt(2), "rank-one": 2}[choice("ensemble", ensemble, ENSEMBLES)]
+    factor = math.sqrt(2 * mean_factor(ensemble))
     return factor * number("noise", noise, low=0) * math.sqrt(share)
 
 
-def noise_edge(level, smoothing=0.0, *, ensemble="gaussian"):
-    """The λ above which noise of operator norm ν = `level` > 0 leaves no extra column (noise edge, chapter 4): g_min >
-    ν, so λ_fold(ν); 2λ_fold(ν/2) for "rank-one", leaving out the trace term.
-
-    β = 0 gives 8(ν/3)^{3/2} = 1.54 ν^{3/2} and 1.09 ν^{3/2}.
-    """
-    (level,) = _positive(level=level)
-    scale = {"gaussian": 1, "rank-one": 2}[choice("ensemble", ensemble, ENSEMBLES)]
-    return float(scale * fold_strength(level / scale, number("smoothing", smoothing, low=0)))
+def nu_bound(size, d, n, t):
+    """(√(2d) + t)‖w‖/n ≥ ν with probability at least 1 − 2e^{−t²/2}, t ≥ 0, for Gaussian measurements and any noise w
+    of norm `size` ≥ 0 that is independent of them (Proposition 4.10)."""
+    size, t = _nonnegative(size=size, t=t)
+    return (math.sqrt(2 * integer("d", d, low=1)) + t) * size / integer("n", n, low=1)
 
 
-def robust_gap_bound(eps, gamma, strength, smoothing, curvature=1.0, omega=None):
-    """τ ≥ the norm of every column below 2√β, when λ ≥ (1 + ω) 5^{5/2} κβ^{3/2}, κ = `curvature` (robust gap, chapter
-    4).
+def noise_edge(nu, smoothing=0.0, *, ensemble="gaussian"):
+    """The λ above which noise of operator norm ν > 0 leaves no extra column, as long as E is mostly noise: c g_min > ν
+    (Theorem 4.8, Proposition 4.10), so c λ_fold(ν/c); β = 0 gives 8(ν/3)^{3/2} = 1.54 ν^{3/2} and 1.09 ν^{3/2}."""
+    (nu,), c = _positive(nu=nu), mean_factor(ensemble)
+    return float(c * fold_strength(nu / c, number("smoothing", smoothing, low=0)))
+
+
+def robust_gap_bound(eps, gamma, strength, smoothing, kappa=1.0, omega=None):
+    """τ ≥ the norm of every column of norm at most 2√β, when λ ≥ (1 + ω) 5^{5/2} κβ^{3/2} (Lemma 4.12).
 
     τ = √β max{(Cε/λ)^{1/3}, (Cγ√β/λ)^{1/2}}, C = (5^{5/2}/4)(1 + ω)/ω; where that is at most √β, the bound holds again
     with C = 2/(5·2^{−5/2} − 8·5^{−5/2}/(1 + ω)). ω > 0: as large as λ allows, unless given. math.inf if λ is too small;
@@ -91,7 +104,7 @@ def robust_gap_bound(eps, gamma, strength, smoothing, curvature=1.0, omega=None)
     """
     eps, gamma = _nonnegative(eps=eps, gamma=gamma)
     strength, smoothing = _positive(strength=strength, smoothing=smoothing)
-    most = strength / threshold_strength(smoothing, curvature) - 1
+    most = strength / threshold_strength(smoothing, kappa) - 1
     omega = most if omega is None else number("omega", omega, low=0, strict=True)
     if omega <= 0 or omega > most:
         return math.inf
@@ -106,87 +119,126 @@ def robust_gap_bound(eps, gamma, strength, smoothing, curvature=1.0, omega=None)
     return tau
 
 
-def certificate_level(strength, smoothing, *, gamma=0.0, tau=0.0, upper=1.0):
-    """Λ = λ/√β + γ/2 + 4 · upper · τ² with ∇f(X) ⪰ −Λ, given one column of norm ≤ τ (certificate lemma, chapter 4)."""
+def certificate_level(strength, smoothing, *, gamma=0.0, tau=0.0, kappa=1.0):
+    """Λ = λ/√β + γ/2 + 4κτ² with ∇f(X) ⪰ −ΛI, given one column of norm ≤ τ (Lemma 4.5; Lemma 4.13)."""
     strength, gamma, tau = _nonnegative(strength=strength, gamma=gamma, tau=tau)
-    smoothing, upper = _positive(smoothing=smoothing, upper=upper)
-    return strength / math.sqrt(smoothing) + gamma / 2 + 4 * upper * tau**2
+    smoothing, kappa = _positive(smoothing=smoothing, kappa=kappa)
+    return strength / math.sqrt(smoothing) + gamma / 2 + 4 * kappa * tau**2
 
 
 def fit_bound(truth_loss, trace, strength, smoothing):
-    """f(M) + (λ/√β) tr M ≥ f(X) + λ Σ p_i h'(p_i) + ‖𝒜(X − M)‖²/n at an exact second-order point with a zero column,
-    for any measurements (theorem A, chapter 4). `truth_loss` = f(M), `trace` = tr M."""
+    """f(M) + (λ/√β) tr M ≥ f(X) + λ Σ p_i h'(p_i) + ‖𝒜(Δ)‖²/n at an exact point with a zero column, for any
+    measurements (Theorem 4.6 (i)). `truth_loss` = f(M), `trace` = tr M."""
     truth_loss, trace = _nonnegative(truth_loss=truth_loss, trace=trace)
     return truth_loss + certificate_level(strength, smoothing) * trace
 
 
-def _crowding(cosine, neighbours):
-    """neighbours · cosine, the bound on ‖K‖ where I + K is the Gram matrix of normalised columns."""
-    return integer("neighbours", neighbours, low=0) * number("cosine", cosine, low=0, high=1)
+def fit_excess(p, mu_r, strength, smoothing, alpha=1.0):
+    """λ²‖h'(p)‖²/(4α) ≥ f(X) − f(M) at an exact point with a zero column, if λ ≤ α√β μ_r (Theorem 4.6 (ii)); p (m,),
+    possibly empty."""
+    mu_r, strength, smoothing, alpha = _positive(mu_r=mu_r, strength=strength, smoothing=smoothing, alpha=alpha)
+    if strength > alpha * math.sqrt(smoothing) * mu_r:
+        return math.inf
+    return float((strength * _slopes(p, smoothing)) ** 2 / (4 * alpha))
+
+
+def _slopes(p, smoothing):
+    """‖h'(p)‖, 0 for no column."""
+    return float(np.linalg.norm(dh(p, smoothing))) if np.size(p) else 0.0
 
 
 def closeness_bound(
-    p, r, mu_r, strength, smoothing, *, level, lower, upper=1.0, eps=0.0, gamma=0.0, tau=0.0, small=1, cosine=0.0
-):
-    """A bound on ‖Δ‖_F (theorem B, chapter 4), for p (m,) the squared norms of the m columns of U_S and ν = `level`:
-    the least of A/(lower − Λ/(2μ_r)) and, at exact points, [√(m+r) ν + (λ/2)(‖h'(p)‖² + r/β)^{1/2}]/lower.
-
-    A = √(m+r) ν + (λ/2)√((1+κ)/(1−κ)) ‖h'(p)‖ + ε/(4√(β(1−κ))) + upper · small · τ², κ = (m − 1) · cosine, Λ as in
-    `certificate_level`; `lower`, `upper` on rank m + r. math.inf if κ ≥ 1 or if the first denominator is not positive.
-    """
-    slopes, r = np.linalg.norm(dh(p, smoothing)), integer("r", r, low=1)
-    mu_r, lower = _positive(mu_r=mu_r, lower=lower)
-    level, eps = _nonnegative(level=level, eps=eps)
-    m, small = np.size(p), integer("small", small, low=1)
-    certificate = certificate_level(strength, smoothing, gamma=gamma, tau=tau, upper=upper)
-    kappa, noise = _crowding(cosine, m - 1), math.sqrt(m + r) * level
-    bound, room = math.inf, lower - certificate / (2 * mu_r)
-    if kappa < 1 and room > 0:
-        slope_term = strength / 2 * math.sqrt((1 + kappa) / (1 - kappa)) * slopes
-        residual = eps / (4 * math.sqrt(smoothing * (1 - kappa))) + upper * small * tau**2
-        bound = (noise + slope_term + residual) / room
-    if eps == gamma == tau == cosine == 0:
-        bound = min(bound, (noise + strength / 2 * math.hypot(slopes, math.sqrt(r / smoothing))) / lower)
-    return float(bound)
-
-
-def count_slacks(
-    r, mu_r, strength, smoothing, *, on_range, off_range, trace=0.0, ensemble="gaussian", eps=0.0, gamma=0.0, tau=0.0,
-    cosine=0.0, upper=1.0,
+    p, r, mu_r, strength, smoothing, *, nu, alpha, upper=1.0, eps=0.0, gamma=0.0, tau=0.0, small=1, rho=0.0
 ):  # fmt: skip
-    """(at least, at most): the first > 0 implies m ≥ r, the second > 0 implies m ≤ r (theorem C, chapter 4).
+    """A bound on ‖Δ‖_F, for p (m,), possibly empty, and `small` ≥ 1 other columns: at exact points the smaller of the
+    two of Theorem 4.7, [√(m+r) ν + (λ/2)(‖h'(p)‖² + r/β)^{1/2}]/α and A/(α − Λ/(2μ_r)); at others the second, Theorem
+    4.14 (iii).
 
-    "gaussian", E = ∇f(X) − 2Δ: 2μ_r − Λ − λ_max(QEQ) and 2(1−κ) g_min − h'(4β)κλ − ε/(4√(β(1−κ))) −
-    λ_max(−(I−Q)E(I−Q)), κ = r · cosine. "rank-one", E = ∇f(X) − 4Δ − 2 tr(Δ) I: 4 for the first 2, 4g_min(λ/2, β) for
-    2g_min(λ, β), and −2 tr Δ added to the first, +2 tr Δ to the second; exact points only. on_range = λ_max(QEQ),
-    off_range = λ_max(−(I−Q)E(I−Q)), trace = tr Δ (any sign), Q the projector on range M.
+    A = √(m+r) ν + (λ/2)√((1+ρ)/(1−ρ)) ‖h'(p)‖ + ε/(4√(2β(1−ρ))) + upper · small · τ², ρ = (m − 1) cos θ, Λ as in
+    `certificate_level` with κ = `upper`, which is at least κ and ‖𝒜(Δ)‖²/(n‖Δ‖_F²). math.inf if ρ ≥ 1 or if the
+    denominator is not positive.
     """
-    strength, smoothing, mu_r = _positive(strength=strength, smoothing=smoothing, mu_r=mu_r)
-    on_range, off_range, trace = number("on_range", on_range), number("off_range", off_range), number("trace", trace)
-    (eps,) = _nonnegative(eps=eps)
-    kappa = _crowding(cosine, integer("r", r, low=1))
-    level = certificate_level(strength, smoothing, gamma=gamma, tau=tau, upper=upper)
-    if choice("ensemble", ensemble, ENSEMBLES) == "rank-one":
-        if max(eps, gamma, tau, kappa) > 0:
-            raise ValueError("eps, gamma, tau and cosine must be 0 for the rank-one ensemble (exact points only)")
-        most = 4 * g_min(strength / 2, smoothing)
-        return 4 * mu_r - level - on_range - 2 * trace, float(most - off_range + 2 * trace)
-    at_least = 2 * mu_r - level - on_range
-    if kappa >= 1:
+    r, m, small = integer("r", r, low=1), np.size(p), integer("small", small, low=1)
+    mu_r, alpha = _positive(mu_r=mu_r, alpha=alpha)
+    nu, eps, rho = _nonnegative(nu=nu, eps=eps, rho=rho)
+    slopes, noise = _slopes(p, smoothing), math.sqrt(m + r) * nu
+    level = certificate_level(strength, smoothing, gamma=gamma, tau=tau, kappa=upper)
+    bound, room = math.inf, alpha - level / (2 * mu_r)
+    if rho < 1 and room > 0:
+        bias = strength / 2 * math.sqrt((1 + rho) / (1 - rho)) * slopes
+        residual = eps / (4 * math.sqrt(2 * smoothing * (1 - rho))) + upper * small * tau**2
+        bound = (noise + bias + residual) / room
+    if eps == gamma == tau == rho == 0:
+        bound = min(bound, (noise + strength / 2 * math.hypot(slopes, math.sqrt(r / smoothing))) / alpha)
+    return bound
+
+
+def count_thresholds(
+    mu_r, strength, smoothing, *, ensemble="gaussian", eps=0.0, gamma=0.0, tau=0.0, rho=0.0, kappa=1.0
+):  # fmt: skip
+    """(at least, at most): λ_max(QEQ) below the first implies m ≥ r, λ_max(−Q'EQ') below the second m ≤ r, at exact
+    points (Theorem 4.8) and at others (Theorem 4.14), with E of (4.6) and Q the projector on range M, Q' = I − Q.
+
+    2cμ_r − Λ, and 2c(1−ρ) g_min − h'(4β)ρλ − ε/(4√(β(1−ρ))) with ρ = r cos θ and g_min at λ/c; −math.inf for ρ ≥ 1.
+    """
+    mu_r, strength, smoothing = _positive(mu_r=mu_r, strength=strength, smoothing=smoothing)
+    (eps, rho), c = _nonnegative(eps=eps, rho=rho), mean_factor(ensemble)
+    at_least = 2 * c * mu_r - certificate_level(strength, smoothing, gamma=gamma, tau=tau, kappa=kappa)
+    if rho >= 1:
         return at_least, -math.inf
-    blur = kappa * strength * dh(4 * smoothing, smoothing) + eps / (4 * math.sqrt(smoothing * (1 - kappa)))
-    return at_least, float(2 * (1 - kappa) * g_min(strength, smoothing) - blur - off_range)
+    blur = rho * strength * dh(4 * smoothing, smoothing) + eps / (4 * math.sqrt(smoothing * (1 - rho)))
+    return at_least, float(2 * c * (1 - rho) * g_min(strength / c, smoothing) - blur)
 
 
-def error_after_count(p, deviation, strength, smoothing):
-    """(eigenvalues, Frobenius) once m = r (theorem D, chapter 4), for p (r,) the squared column norms and e =
-    `deviation` = ‖E‖_op at an exact point of the Gaussian problem: |μ_i − g(p)_(i)| ≤ e/√3 + q and ‖X − M‖_F ≤
-    (λ/2)‖h'(p)‖ + √(r/2) e + √r q, q = e²/(4(g_min − e/2)), both orders decreasing. (math.inf, math.inf) unless e < 2
-    g_min."""
-    (deviation,) = _nonnegative(deviation=deviation)
-    room, slopes, r = g_min(strength, smoothing) - deviation / 2, np.linalg.norm(dh(p, smoothing)), np.size(p)
+def error_after_count(p, deviation, strength, smoothing, *, ensemble="gaussian"):
+    """(eigenvalues, Frobenius) once m = r at an exact point (Theorem 4.11), for p (r,) and `deviation` = ‖E‖_op:
+    |μ_i − g(p)_(i)| ≤ e/√3 + q and ‖X − M‖_F ≤ (λ/2c)‖h'(p)‖ + √(r/2) e + √r q, with e = ‖E‖_op/c, q = e²/(4g_min −
+    2e), g and g_min at λ/c, both orders decreasing. (math.inf, math.inf) unless e < 2 g_min."""
+    (deviation,), c, r = _nonnegative(deviation=deviation), mean_factor(ensemble), np.size(p)
+    e, room = deviation / c, 4 * g_min(strength / c, smoothing) - 2 * deviation / c
     if room <= 0:
         return math.inf, math.inf
-    second = float(deviation**2 / (4 * room))
-    first = float(strength / 2 * slopes) + math.sqrt(r / 2) * deviation
-    return deviation / math.sqrt(3) + second, first + math.sqrt(r) * second
+    q = float(e**2 / room)
+    bias = strength / (2 * c) * _slopes(p, smoothing)
+    return e / math.sqrt(3) + q, bias + math.sqrt(r / 2) * e + math.sqrt(r) * q
+
+
+def a_priori_count(truth_loss, trace, strength, smoothing):
+    """m₀ = (f(M)/(λ√β) + tr M/β)/1.073 ≥ m at every exact point with a zero column, whatever k and d are, if
+    λ ≥ 5^{5/2}κβ^{3/2} (Theorem 4.15). `truth_loss` = f(M), `trace` = tr M; a float."""
+    strength, smoothing = _positive(strength=strength, smoothing=smoothing)
+    return fit_bound(truth_loss, trace, strength, smoothing) / (_SHARE * strength * math.sqrt(smoothing))
+
+
+def enough_measurements(d, r, mu_r, trace, noise, strength, smoothing, *, most=None, failure=0.05):
+    """n* of Theorem 4.15, an int: from that many Gaussian measurements with N(0, s²) noise on, with probability at
+    least 1 − failure, no second-order stationary point with a zero column has other than r nonzero columns and at most
+    `most` of them. most=None: however many there can be. `trace` = tr M, s = `noise` ≥ 0. math.inf if λ ≥ 2√βμ_r."""
+    d, r, (mu_r, strength, smoothing) = integer("d", d, low=1), integer("r", r, low=1, high=d), _positive(
+        mu_r=mu_r, strength=strength, smoothing=smoothing
+    )  # fmt: skip
+    most = d if most is None else integer("most", most, low=r, high=d)
+    t = math.sqrt(2 * math.log(6 / number("failure", failure, low=0, high=1, strict=True)))
+    if strength >= critical_strength(mu_r, smoothing):
+        return math.inf
+
+    def enough(n):
+        size = noise * (math.sqrt(n) + t)
+        nu, kappa, m = nu_bound(size, d, n, t), curvature_bound(d, n, failure=math.exp(-(t**2) / 2)), most
+        if strength >= threshold_strength(smoothing, kappa):
+            m = min(m, math.floor(a_priori_count(size**2 / n, trace, strength, smoothing)))
+        radius = gaussian_radius(d, min(m + r, d), n, t=t)
+        if radius >= 1:
+            return False
+        p = np.full(m, gap_edge(strength, kappa, smoothing) ** 2)
+        error = closeness_bound(p, r, mu_r, strength, smoothing, nu=nu, alpha=(1 - radius) ** 2)
+        return 2 * (2 * radius + radius**2) * error + 2 * nu < min(count_thresholds(mu_r, strength, smoothing))
+
+    high = 1
+    while not enough(high):
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
