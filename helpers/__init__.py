@@ -1,5 +1,50 @@
-"""The book's helper package: small functions that the chapters derive once and then call.
+"""The book's helper package: what the chapters derive once and then call by name.
 
-Read the modules in the order of the chapters: `problems`, `penalties`, `training`, `pruning` (chapter 1),
-`landscape` and `theory` (chapters 2 to 5), `networks` (chapters 6 and 7); `plots` draws, `arguments` checks input.
+Shared by several chapters, in the order in which a reader meets them:
+
+    problems             truths, measurements, the loss f(UUᵀ) with its derivatives; Gaussian and rank-one
+    penalties            group Lasso, weight decay, one family for both; the natural scales
+    training             gradient descent for a batch of runs, fine-tuning, and L-BFGS to a converged point
+    pruning              column norms, and keeping the large columns
+    objective            F = f + penalty as one function with value, gradient and Hessian
+    isometry             how far a measurement operator is from an isometry on low rank
+    rotations            turns of the columns that leave UUᵀ alone; random frames; angles
+    certificates         is a point second-order stationary: gradient norm, smallest Hessian eigenvalue
+    stack                many data sets as one batched problem
+    networks             quadratic networks as torch modules
+    checks               what the checks of the problem sets share
+    arguments            argument checks, seeded generators, the ranges of a page's parameters
+
+Rooms with a module for each chapter:
+
+    theory               closed forms and bounds, all of them as `theory.name`
+    theory.sensing       chapter 1: counting unknowns, isometry radii, natural scales
+    theory.landscape     chapter 2: shrinkage, phases, speeds of rotation
+    theory.frames        chapter 3: what random frames keep when columns are pruned
+    theory.gap           chapter 4: the gap, the window, the main theorems
+    theory.tuning        chapter 5: rates, Cramér–Rao, one minimum
+    theory.quadratic     chapter 6: the landscape of quadratic networks
+    proofs               proofs that run: the lines of a proof evaluated on an instance
+    proofs.sensing       chapter 1
+    proofs.landscape     chapter 2
+    proofs.frames        chapter 3
+    proofs.gap           chapter 4
+    proofs.tuning        chapter 5
+    proofs.quadratic     chapter 6
+    proofs.digits        chapter 7
+    figures              every drawing of the book
+    figures.style        the one look: colours, markers, tables
+    figures.animation    a player for animations that describes itself
+    figures.slider       a figure with a slider that needs no kernel
+    figures.sensing      chapter 1
+    figures.landscape    chapter 2
+    figures.frames       chapter 3
+    figures.gap          chapter 4
+    figures.tuning       chapter 5
+    figures.quadratic    chapter 6
+    figures.digits       chapter 7
+    digits               chapter 7's networks on real data
+    digits.data          the handwritten digits and their splits
+    digits.networks      many networks trained side by side
+    digits.sweeps        accuracy against units kept, for many strengths and seeds
 """

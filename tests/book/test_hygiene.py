@@ -114,6 +114,12 @@ def test_imports_run_one_way():
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_map_has_a_line_for_every_module_and_no_other():
+    listed = re.findall(r"^    ([\w.]+)  +\S", importlib.import_module("helpers").__doc__, re.M)
+    there = [dotted(path).removeprefix("helpers.") for path in MODULES if dotted(path) != "helpers"]
+    assert sorted(listed) == sorted(there)
+
+
 @every_module
 def test_modules_are_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
