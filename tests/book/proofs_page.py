@@ -79,13 +79,14 @@ def within_page(text, keys):
 
 def _citation(link, keys):
     """Author and year become the citation; other words stay, and the citation follows."""
-    words, key = link[1], keys.get(_identifier(link[2]))
+    words, key = link[1], keys.get(identifier(link[2]))
     if not key:
         return link[0]
     return f"{{cite:t}}`{key}`" if re.search(r"\d{4}", words) else f"{words} {{cite:p}}`{key}`"
 
 
-def _identifier(address):
+def identifier(address):
+    """The DOI or arXiv number of a web address, without its version."""
     return re.sub(r"v\d+$", "", re.sub(r"^https://(?:doi\.org|arxiv\.org/abs)/", "", address)).lower()
 
 

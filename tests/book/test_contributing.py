@@ -1,4 +1,4 @@
-"""The path of CONTRIBUTING.md, followed in a copy of the book: a toy lemma, its measurement, `make statements`, the tests."""
+"""CONTRIBUTING.md followed in a copy of the book: a toy lemma, its measurement, `make statements`, the tests."""
 
 import shutil
 import subprocess

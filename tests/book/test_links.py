@@ -1,7 +1,8 @@
 """Every link leads where its words say, from notebooks, pages of the book, README and CONTRIBUTING."""
 
-from notebooks import read
+from notebooks import CHAPTERS, read
 from parametrised import every_document, every_notebook, none_of
+from proofs_page import citation_keys, identifier
 from rules_links import links, mentions, references
 
 
@@ -18,3 +19,12 @@ def test_references_print_kind_and_number_of_their_target(path):
 @every_notebook
 def test_statements_are_named_in_links(path):
     none_of(mentions(read(path)), path)
+
+
+@every_notebook
+def test_works_that_are_linked_stand_in_the_bibliography(path):
+    known = citation_keys((CHAPTERS / "references.bib").read_text(encoding="utf-8"))
+    linked = {link.target for cell in read(path).markdown for link in cell.links}
+    works = {address: identifier(address) for address in linked if "doi.org/" in address or "arxiv.org/" in address}
+    missing = [address for address, work in sorted(works.items()) if work not in known]
+    assert not missing, f"{path.name}: no entry in references.bib for {', '.join(missing)}"
