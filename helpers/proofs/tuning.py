@@ -1,14 +1,16 @@
 """The proofs of chapter 5, step by step on one instance: rates of descent, what noise allows, which minimum is reached.
 
-Throughout, P is the projector on the range of M, and T the space of symmetric ξ with (I − P)ξ(I − P) = 0.
+Throughout, P is the projector on the range of M, and T the space of symmetric ξ with (I − P)ξ(I − P) = 0 (Lemma 5.4).
 """
 
 import torch
 from scipy import integrate
 
-from helpers.arguments import generator, number, tensor
+from helpers.arguments import number, tensor
 from helpers.proofs import Step
-from helpers.theory import degrees_of_freedom, linear_rate, uniqueness_threshold
+from helpers.theory import crawl_error, degrees_of_freedom, largest_step, least_bend, linear_rate, unpruned_dimensions
+
+ROUNDING = 1e-9  # of numbers that are zero in exact arithmetic
 
 
 def tangent_basis(U_star):
@@ -26,16 +28,16 @@ def on_tangent(U_star, form):
     return basis @ form(tangent_basis(U_star)).flatten(1).T
 
 
-def split(M, U0, r):
+def _eigenbasis_rows(M, U0, r):
     """The rows of U₀ (d, k) in an eigenbasis of M: those of the r largest eigenvalues (r, k), the others (d − r, k)."""
     rows = torch.linalg.eigh(M).eigenvectors.flip(-1).T @ U0
     return rows[:r], rows[r:]
 
 
 def slow_values(M, U0, r):
-    """s_1, …, s_N (Theorem 5.2): the singular values of Y restricted to ker V, without the zeros, where V has rank r
-    and U₀ (d, k) rank N + r: shape (N,)."""
-    V, Y = split(M, tensor("U0", U0, shape=(len(M), None)), r)
+    """s_1, …, s_{m−r} (Theorem 5.2): the singular values of Y restricted to ker V, without the zeros, where V has rank
+    r and U₀ (d, k) rank m: shape (m − r,)."""
+    V, Y = _eigenbasis_rows(M, tensor("U0", U0, shape=(len(M), None)), r)
     kernel = torch.linalg.svd(V).Vh[r:].T
     return torch.linalg.svdvals(Y @ kernel)[: int(torch.linalg.matrix_rank(U0)) - r]
 
@@ -50,8 +52,13 @@ def flow(M, U0, t):
     return frame @ grown @ torch.linalg.solve(torch.eye(U0.shape[1]).to(U0) + past, grown.T) @ frame.T
 
 
+def tilt(problem, V):
+    """a₊(V) = max(0, λ_max(−∇f(VVᵀ))) for V (..., d, m): shape (...) (Theorem 5.7)."""
+    return (-torch.linalg.eigvalsh(problem.matrix_gradient(V))[..., 0]).clamp(min=0)
+
+
 def linearised_step(problem, step):
-    """Theorem 5.1 for a population `problem` and η = `step`: the derivative at M of the step X → X⁺, on T."""
+    """Theorem 5.1 for a population `problem` and η = `step`: the derivative J at M of the step X → X⁺, on T."""
     U, M, mu = problem.U_star, problem.M, torch.linalg.svdvals(problem.U_star) ** 2
 
     def derivative(xi):
@@ -59,26 +66,19 @@ def linearised_step(problem, step):
 
     Q = torch.eye(problem.d).to(M) - U @ torch.linalg.pinv(U)
     leak = torch.linalg.matrix_norm(Q @ derivative(tangent_basis(U)) @ Q).max().item()
-    modes = torch.linalg.eigvals(on_tangent(U, derivative))
-    slow, fast = 4 * mu[-1].item(), 8 * mu[0].item()
-    steps = [
-        Step("T is mapped into T: size of the rest", leak, "≤", 1e-12),
-        Step("the eigenvalues are real: Σ|Im|", modes.imag.abs().sum().item(), "≤", 1e-12),
-    ]
-    if problem.ensemble == "rank-one":
-        L = torch.linalg.eigvalsh(2 * mu.diag() + torch.outer(mu, mu).sqrt())[-1].item()
-        slow, fast = 2 * slow, 8 * L
-        steps += [
-            Step("2μ₁ ≤ L", 2 * mu[0].item(), "≤", L),
-            Step("L ≤ 2μ₁ + tr M", L, "≤", (2 * mu[0] + M.trace()).item()),
-        ]
+    modes, gaussian = torch.linalg.eigvals(on_tangent(U, derivative)), problem.ensemble == "gaussian"
+    slow = (4 if gaussian else 8) * mu[-1].item()
+    fast = 2 / largest_step(mu.numpy(), ensemble=problem.ensemble)
+    most = 8 * (mu[0] if gaussian else 2 * mu[0] + mu.sum()).item()
+    rate = float(linear_rate(mu.numpy(), step, ensemble=problem.ensemble))
     return [
-        *steps,
-        Step("largest eigenvalue = 1 − ηa", modes.real.max().item(), "=", 1 - step * slow),
-        Step("smallest eigenvalue = 1 − ηb", modes.real.min().item(), "=", 1 - step * fast),
-        Step("largest modulus = ρ(η)", modes.abs().max().item(), "=",
-             float(linear_rate(mu.numpy(), step, ensemble=problem.ensemble))),
-    ]  # fmt: skip
+        Step(r"$\lVert(I - P)\,J\xi\,(I - P)\rVert$ is zero", leak, "≤", ROUNDING),
+        Step(r"$\sum_i\lvert\mathrm{Im}\,\lambda_i(J)\rvert$ is zero", modes.imag.abs().sum().item(), "≤", ROUNDING),
+        Step(r"$b \le 8\mu_1$, or $8(2\mu_1 + \mathrm{tr}\,M)$", fast, "≤", most),
+        Step(r"$\lambda_{\max}(J) = 1 - \eta a$", modes.real.max().item(), "=", 1 - step * slow),
+        Step(r"$\lambda_{\min}(J) = 1 - \eta b$", modes.real.min().item(), "=", 1 - step * fast),
+        Step(r"$\max_i\lvert\lambda_i(J)\rvert = \rho(\eta)$", modes.abs().max().item(), "=", rate),
+    ]
 
 
 def solved_flow(M, U0, r, t):
@@ -86,7 +86,7 @@ def solved_flow(M, U0, r, t):
 
     In floating point the middle lines need a moderate t: S has the condition number e^{8μ_1 t}.
     """
-    V, Y = split(M, U0, r)
+    V, Y = _eigenbasis_rows(M, U0, r)
     mu, frame = torch.linalg.eigh(M)
     mu, frame = mu.flip(-1)[:r], frame.flip(-1)
     C, E = torch.eye(U0.shape[1]).to(U0) + 8 * t * Y.T @ Y, ((8 * mu * t).expm1() / mu).diag()
@@ -96,18 +96,20 @@ def solved_flow(M, U0, r, t):
     s = slow_values(M, U0, r)
     B = Y @ torch.linalg.svd(V).Vh[r:].T
     slow = B @ torch.linalg.solve(torch.eye(B.shape[1]).to(B) + 8 * t * B.T @ B, B.T)
-    law = (8 * t + s**-2).reciprocal().norm().item()
-    X, Z = flow(M, U0, t), torch.randn(M.shape, generator=generator(0), dtype=M.dtype)
+    law, X, other = float(crawl_error(t, s)), flow(M, U0, t), _integrated(M, U0, t)
     blocks = frame.T @ (X - M) @ frame
     fast = _norm(blocks[:r, :r]) + 2**0.5 * _norm(blocks[:r, r:]) + _norm(K @ rest @ K.T)
+    tail = r"$\lVert YS^{-1}Y^\top\rVert = \lVert\mathrm{slow} + K(E + G^{-1})^{-1}K^\top\rVert$"
     return [
-        Step("⟨X(t), Z⟩, closed form = integrated", _inner(X, Z), "=", _inner(_integrated(M, U0, t), Z)),
-        Step("‖VS⁻¹Vᵀ‖ = ‖(E + G⁻¹)⁻¹‖", _norm(V @ S_inverse @ V.T), "=", _norm(rest)),
-        Step("‖YS⁻¹Yᵀ‖ = ‖slow + K(E + G⁻¹)⁻¹Kᵀ‖", _norm(Y @ S_inverse @ Y.T), "=", _norm(slow + K @ rest @ K.T)),
-        Step("‖slow‖ = (Σ(8t + s_i⁻²)⁻²)^½", _norm(slow), "=", law),
-        Step("N = rank U₀ − r", float(len(s)), "=", float(torch.linalg.matrix_rank(U0)) - r),
-        Step("|‖X − M‖ − ‖slow‖| ≤ the fast blocks", abs(_norm(X - M) - law), "≤", fast),
-    ]
+        Step(r"$\lVert X(t) - X'(t)\rVert$ is zero", _norm(X - other), "≤", ROUNDING),
+        Step(r"$\lVert VS^{-1}V^\top\rVert = \lVert(E + G^{-1})^{-1}\rVert$",
+             _norm(V @ S_inverse @ V.T), "=", _norm(rest)),
+        Step(tail, _norm(Y @ S_inverse @ Y.T), "=", _norm(slow + K @ rest @ K.T)),
+        Step(r"$\lVert\mathrm{slow}\rVert = \bigl(\sum_i(8t + s_i^{-2})^{-2}\bigr)^{1/2}$", _norm(slow), "=", law),
+        Step(r"$\mathrm{rank}\,U_0 - r = m - r$", float(torch.linalg.matrix_rank(U0)) - r, "=", float(len(s))),
+        Step(r"$\bigl\lvert\lVert X - M\rVert - \lVert\mathrm{slow}\rVert\bigr\rvert \le$ the fast blocks",
+             abs(_norm(X - M) - law), "≤", fast),
+    ]  # fmt: skip
 
 
 def _integrated(M, U0, t):
@@ -123,50 +125,54 @@ def _integrated(M, U0, t):
 
 
 def information(problem):
-    """Lemma 5.4 and Theorem 5.5 for `problem`: the dimension of T, and the trace of the inverse of its Fisher form.
-
-    Population problems only: ½f″ is then the form E⟨A, ξ⟩².
-    """
+    """Lemma 5.4 and Theorem 5.5 for a population `problem`: the dimension of T, and the trace of 𝒢⁻¹, where ½f″ is the
+    form E⟨A, ξ⟩²."""
     U, (d, r) = problem.U_star, problem.U_star.shape
     dof, (a, b) = degrees_of_freedom(d, r), (1.0, 0.0) if problem.ensemble == "gaussian" else (2.0, 1.0)
     Z = torch.eye(d * r).to(U).reshape(-1, d, r)
     image = (U @ Z.mT + Z @ U.T).flatten(1)
-    fisher = on_tangent(U, lambda xi: problem.curvature(xi) / 2)
-    values = torch.linalg.eigvalsh(fisher)
+    values = torch.linalg.eigvalsh(on_tangent(U, lambda xi: problem.curvature(xi) / 2))
     P, trace = U @ torch.linalg.pinv(U), (dof - 1) / a + 1 / (a + b * r)
     return [
-        Step("dim{U⋆Zᵀ + ZU⋆ᵀ} = rd − r(r − 1)/2", float(torch.linalg.matrix_rank(image)), "=", float(dof)),
-        Step("dim of T", float(torch.linalg.matrix_rank(tangent_basis(U).flatten(1))), "=", float(dof)),
-        Step("‖P‖_F² = r", P.square().sum().item(), "=", float(r)),
-        Step("largest eigenvalue = a + br", values[-1].item(), "=", a + b * r),
-        Step("trace of the inverse = (dof − 1)/a + 1/(a + br)", values.reciprocal().sum().item(), "=", trace),
-    ]
+        Step(r"$\dim\lbrace U_\star Z^\top + ZU_\star^\top\rbrace = rd - r(r - 1)/2$",
+             float(torch.linalg.matrix_rank(image)), "=", float(dof)),
+        Step(r"$\dim T = rd - r(r - 1)/2$", float(len(tangent_basis(U))), "=", float(dof)),
+        Step(r"$\lVert P\rVert_F^2 = r$", _square(P), "=", float(r)),
+        Step(r"the largest eigenvalue of $\mathcal{G}$ is $a + br$", values[-1].item(), "=", a + b * r),
+        Step(r"$\mathrm{tr}\,\mathcal{G}^{-1} = (\mathrm{dof} - 1)/a + 1/(a + br)$",
+             (1 / values).sum().item(), "=", trace),
+    ]  # fmt: skip
 
 
 def one_minimum(problem, V1, V2, *, lower):
     """Theorem 5.7 at two stationary points V₁, V₂ (d, r) of the exact-rank problem, `lower` ‖Z‖_F² ≤ ‖𝒜(Z)‖²/n for Z of
-    rank at most 2r. If the last line fails, its left side is at least its right: then X₁ and X₂ may differ."""
-    left, _, right = torch.linalg.svd(V1.T @ V2)
-    V2 = V2 @ (left @ right).T  # now V₁ᵀV₂ is positive semidefinite: the best rotation
-    X1, X2, Z = V1 @ V1.T, V2 @ V2.T, V1 - V2
-    slope1, slope2 = problem.matrix_gradient(V1), problem.matrix_gradient(V2)
-    tilt, energy = tilt_of(problem, V1) + tilt_of(problem, V2), _inner(X1 - X2, problem.curvature(X1 - X2))
-    sigma = max(torch.linalg.svdvals(V)[-1].item() ** 2 for V in (V1, V2))
-    turned, limit = -_inner(slope1 + slope2, Z @ Z.T), uniqueness_threshold(sigma, lower)
+    rank at most 2r. The last two lines are the hypothesis: if X₁ ≠ X₂, at least one of them fails."""
+    change = V1 @ V1.T - V2 @ V2.T
+    bent, pulls, lines, hypothesis = _inner(change, problem.curvature(change)), [], [], []
+    for i, j, V, W in ((1, 2, V1, V2), (2, 1, V2, V1)):
+        slope, a, sigma = problem.matrix_gradient(V), tilt(problem, V).item(), torch.linalg.svdvals(V)[-1].item() ** 2
+        outside = _square(W - V @ torch.linalg.lstsq(V, W, driver="gelsd").solution)  # ‖(I − P)W‖²
+        pulls.append(-_inner(slope, W @ W.T))
+        pull, share = rf"-\langle\nabla f(X_{i}), X_{j}\rangle", rf"\mathrm{{tr}}((I - P_{i})X_{j})"
+        room = float(least_bend(sigma, a, lower)) / 2
+        lines += [
+            Step(rf"$\lVert\nabla f(X_{i})\,V_{i}\rVert$ is zero", _norm(slope @ V), "≤", ROUNDING),
+            Step(rf"${pull} \le a_+(V_{i})\,{share}$", pulls[-1], "≤", a * outside),
+            Step(
+                rf"$2\sigma_r(V_{i})^2\,{share} \le \lVert X_1 - X_2\rVert^2$",
+                2 * sigma * outside,
+                "≤",
+                _square(change),
+            ),
+        ]
+        hypothesis.append(Step(rf"(5.1) for $V_{i}$: $2(1 - \delta)\sigma_r^2 - a_+$ is positive", 0.0, "≤", room))
+    energy, both = r"\frac2n\lVert\mathcal{A}(X_1 - X_2)\rVert^2", "the sum of the two left sides above"
     return [
-        Step("|⟨∇f(X₁), X₁⟩| = 0, up to rounding", abs(_inner(slope1, X1)), "≤", 1e-9),
-        Step("|⟨∇f(X₁), X₂ − ZZᵀ⟩| = 0, up to rounding", abs(_inner(slope1, X2 - Z @ Z.T)), "≤", 1e-9),
-        Step("2(1 − δ)‖X₁ − X₂‖² ≤ 2‖𝒜(X₁ − X₂)‖²/n", 2 * lower * _square(X1 - X2), "≤", energy),
-        Step("2‖𝒜(X₁ − X₂)‖²/n = −⟨∇f(X₁) + ∇f(X₂), ZZᵀ⟩", energy, "=", turned),
-        Step("−⟨∇f(X₁) + ∇f(X₂), ZZᵀ⟩ ≤ (a₊(V₁) + a₊(V₂))‖Z‖²", turned, "≤", tilt * _square(Z)),
-        Step("2(√2 − 1)σ²‖Z‖² ≤ ‖X₁ − X₂‖²", 2 * (2**0.5 - 1) * sigma * _square(Z), "≤", _square(X1 - X2)),
-        Step("hypothesis (5.1): a₊(V₁) + a₊(V₂) is less than 4(√2 − 1)(1 − δ)σ²", tilt, "≤", limit),
+        *lines,
+        Step(rf"${energy}$ is {both}", bent, "=", sum(pulls)),
+        Step(rf"$2(1 - \delta)\lVert X_1 - X_2\rVert^2 \le {energy}$", 2 * lower * _square(change), "≤", bent),
+        *hypothesis,
     ]
-
-
-def tilt_of(problem, V):
-    """a₊(V) = max(0, λ_max(−∇f(VVᵀ))) for one V (d, r): a float (Theorem 5.7)."""
-    return max(0.0, -torch.linalg.eigvalsh(problem.matrix_gradient(V))[0].item())
 
 
 def half_of_the_noise(U_star, H):
@@ -179,14 +185,18 @@ def half_of_the_noise(U_star, H):
     positive, negative = (vectors * values.clamp(min=0)) @ vectors.T, (vectors * (-values).clamp(min=0)) @ vectors.T
     projected = inside.clone()
     projected[r:, r:] = positive
-    dof, D = degrees_of_freedom(d, r), d * (d + 1) // 2
+    kept, left_over = _square(inside) - _square(normal) + _square(positive), torch.linalg.eigvalsh(normal - positive)
+    half = degrees_of_freedom(d, r) + (d - r) * (d - r + 1) / 4
     return [
-        Step("|⟨H − Π, Π⟩| = 0, up to rounding", abs(_inner(inside - projected, projected)), "≤", 1e-9),
-        Step("λ_max of H − Π off the range of M", torch.linalg.eigvalsh(normal - positive)[-1].item(), "≤", 1e-9),
-        Step("‖Π‖² = ‖ξ‖² + ‖(H⊥)₊‖²", _square(projected), "=", _square(inside) - _square(normal) + _square(positive)),
-        Step("‖(H⊥)₊‖² + ‖(−H⊥)₊‖² = ‖H⊥‖²", _square(positive) + _square(negative), "=", _square(normal)),
-        Step("dof + (d − r)(d − r + 1)/4 = (D + dof)/2", dof + (d - r) * (d - r + 1) / 4, "=", (D + dof) / 2),
-    ]
+        Step(r"$\lvert\langle H - \Pi, \Pi\rangle\rvert$ is zero",
+             abs(_inner(inside - projected, projected)), "≤", ROUNDING),
+        Step(r"$\lambda_{\max}$ of $H - \Pi$ off the range of $M$", left_over[-1].item(), "≤", ROUNDING),
+        Step(r"$\lVert\Pi\rVert^2 = \lVert H\rVert^2 - \lVert H_\perp\rVert^2 + \lVert(H_\perp)_+\rVert^2$",
+             _square(projected), "=", kept),
+        Step(r"$\lVert(H_\perp)_+\rVert^2 + \lVert(-H_\perp)_+\rVert^2 = \lVert H_\perp\rVert^2$",
+             _square(positive) + _square(negative), "=", _square(normal)),
+        Step(r"$\mathrm{dof} + \frac14(d - r)(d - r + 1)$ is half-way", half, "=", unpruned_dimensions(d, r)),
+    ]  # fmt: skip
 
 
 def _inner(A, B):
