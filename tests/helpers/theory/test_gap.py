@@ -10,7 +10,7 @@ from helpers import theory
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso
 from helpers.problems import Empirical, ground_truth
-from helpers.training import fine_tune, gaussian_init, train
+from helpers.training import gaussian_init, train
 
 ENSEMBLES = ["gaussian", "rank-one"]
 D, K, R, MU_R = 6, 6, 2, 0.25
@@ -333,50 +333,6 @@ def test_error_after_the_count(points):
     assert theory.error_after_count(p, 1.0, 0.05, 0.005) == (math.inf, math.inf)
 
 
-# fine-tuning
-
-
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
-def test_stationary_points_below_the_uniqueness_threshold_are_one(ensemble):
-    problem = Empirical.sample(ground_truth(D, R, condition=1.3, seed=3), 800, noise=0.2, ensemble=ensemble, seed=3)
-    lower = torch.linalg.eigvalsh(problem.gram)[0].item()
-    found = [fine_tune(problem, gaussian_init(D, R, scale=0.3, seed=seed)).U for seed in (0, 1)]
-    pull = sum(max(0.0, largest(-problem.matrix_gradient(V))) for V in found)
-    sigma = max(torch.linalg.svdvals(V)[-1].item() ** 2 for V in found)
-    assert pull < theory.uniqueness_threshold(sigma, lower)
-    assert (found[0] @ found[0].T - found[1] @ found[1].T).norm() < 1e-6
-
-
-def test_descent_radius_bounds_the_root_of_its_inequality():
-    for r, level, excess, lower in [(1, 0.1, 0.3, 0.8), (3, 0.02, 1e-4, 1.9), (2, 0.0, 0.5, 1.0), (2, 0.3, 0.0, 0.5)]:
-        radius = theory.descent_radius(r, level, excess, lower)  # lower ρ² − 2√(2r)νρ ≤ excess for every ρ on the way
-        root = max(np.roots([lower, -2 * math.sqrt(2 * r) * level, -excess]))
-        assert root <= radius * (1 + 1e-12)
-        assert radius < 1.5 * root
-        if level * excess == 0:
-            assert radius == pytest.approx(root)
-
-
-def test_descent_stays_in_its_radius_and_ends_at_the_oracle():
-    problem = Empirical.sample(ground_truth(D, R, seed=4), 4000, noise=0.05, seed=4)
-    spread = torch.linalg.eigvalsh(problem.gram)
-    lower, upper = spread[0].item(), spread[-1].item()
-    level = torch.linalg.matrix_norm(problem.noise_matrix, 2).item() / 2
-    oracle = fine_tune(problem, problem.U_star).U
-    for seed in range(3):
-        nudge = torch.randn(D, R, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        V = problem.U_star + 0.02 * nudge
-        excess = max(0.0, (problem.loss(V) - problem.loss(problem.U_star)).item())
-        radius = theory.descent_radius(R, level, excess, lower)
-        run = train(problem, V, steps=500, record=50)
-        assert (run.error <= radius).all()
-        assert theory.same_minimum_slack(radius, 1.0, level, lower, upper) > 0
-        end = fine_tune(problem, V).U
-        assert (end @ end.T - oracle @ oracle.T).norm() < 1e-6
-    assert theory.same_minimum_slack(0.292, 1.0, 0.0, 1.0, 1.0) > 0
-    assert theory.same_minimum_slack(0.294, 1.0, 0.0, 1.0, 1.0) < 0
-
-
 # input
 
 ZEROS = {"on_range": 0.0, "off_range": 0.0}
@@ -403,9 +359,6 @@ BAD = [
         "must be 0 for the rank-one ensemble",
     ),
     (lambda: theory.error_after_count([1.0], -1.0, 0.1, 0.01), ValueError, "deviation must be .*at least 0"),
-    (lambda: theory.uniqueness_threshold(0.0, 1.0), ValueError, "sigma_squared must be .*greater than 0"),
-    (lambda: theory.descent_radius(0, 0.0, 0.0, 1.0), ValueError, "r must be .*at least 1"),
-    (lambda: theory.same_minimum_slack(0.1, 0.0, 0.0, 1.0, 1.0), ValueError, "mu_r must be .*greater than 0"),
 ]
 
 
