@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GRADING := $(VENV)/grading-installed
+TOOLS := $(VENV)/tools-installed
 # the matrices are small: threads only wait for each other, badly so beside a second test process
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address statements ledger coursework grade formgrader marks strip clean
+.PHONY: help book test check lint address statements ledger mutants coursework grade formgrader marks strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +40,10 @@ statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger a
 ledger: $(STAMP)  ## the same, with every row of the ledger measured again
 	$(BIN)/python tests/tools/statements.py --all
 
+mutants: $(TOOLS)  ## change the mathematical modules place by place, and list the changes that no test notices (hours)
+	$(BIN)/mutmut run || [ -d mutants ]
+	$(BIN)/mutmut results
+
 # Problem sets of your own: SOURCE=folder (with psN/psN.ipynb) and, for their student versions, RELEASE=folder.
 SOURCE ?= chapters/problem_sets/source
 RELEASE ?= chapters/problem_sets/release
@@ -60,7 +65,7 @@ strip: $(STAMP)  ## remove outputs and execution counts from the notebooks, befo
 	$(BIN)/python tests/tools/strip_outputs.py
 
 clean:  ## remove what was built, its cache too; .venv stays
-	rm -rf _build .pytest_cache .ruff_cache
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis mutants
 
 $(STAMP): requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' here: install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..."; exit 1; }
@@ -72,6 +77,10 @@ $(STAMP): requirements.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt
 	touch $(STAMP)
+
+$(TOOLS): tests/requirements.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt -r $<
+	touch $(TOOLS)
 
 $(GRADING): chapters/problem_sets/requirements.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt -r $<
