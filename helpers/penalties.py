@@ -80,7 +80,7 @@ class GroupLasso(ColumnPower):
 
 
 def natural(problem, *, c_lambda=None, c_beta=0.01):
-    """The smoothed group Lasso at the natural scales (1.9) of a problem: λ = c_λ μ_r^{3/2}/√r, β = c_β μ_r/r.
+    """The smoothed group Lasso at the natural scales (1.8) of a problem: λ = c_λ μ_r^{3/2}/√r, β = c_β μ_r/r.
 
     problem: anything with `mu_r`, `r` and `ensemble`. c_lambda, c_beta > 0; the default of c_lambda is that of
     `theory.natural_strengths` for the ensemble. Raises TypeError or ValueError.

@@ -30,6 +30,10 @@ class Split(NamedTuple):
     validation: Part
     test: Part
 
+    def take(self, number):
+        """Split `number` of a stacked one, alone: parts with x (n, d) and y (n,)."""
+        return Split(*(Part(part.x[number], part.y[number]) for part in self))
+
 
 def images():
     """The 1797 images of 8 × 8 pixels, (1797, 8, 8) with values from 0 to 16, and the digits they show, (1797,)."""

@@ -1,11 +1,54 @@
-"""The figures of chapter 1. Each function draws what is measured, and as black lines what the theory says of it."""
+"""The figures of chapter 1, and the rows of its last table: measurements are points, what theory says black lines."""
+
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import torch
+from matplotlib.ticker import LogLocator
 
 from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
+from helpers.training import Run
 
 PALE = "#CFCFCF"
+
+
+class Pipeline(NamedTuple):
+    """The runs of one problem: with the group Lasso, fine-tuned after the cut at `threshold`, without a penalty, that
+    one fine-tuned after a cut to r columns, and the oracle's."""
+
+    trained: Run
+    tuned: Run
+    plain: Run
+    healed: Run
+    oracle: Run
+    threshold: float
+
+
+def first_look(start, plain, trained, threshold, errors):
+    """The pipeline at a glance: column norms (d, k) before and after training, and {fit: error} as bars."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=[3, 2])
+    sorted_norms(left, start, plain, trained, threshold)
+    who = {"least squares": PALE, "no penalty": CAST["no penalty"]["color"], "oracle, told r": CAST["oracle"]["color"]}
+    names = list(errors)[::-1]
+    colors = [who.get(name, CAST["group Lasso"]["color"]) for name in names]
+    bars = right.barh(names, [errors[name] for name in names], color=colors)
+    right.bar_label(bars, fmt="%.2g", padding=3)
+    right.margins(x=0.15)
+    decorate(right, xlabel=r"error $\Vert X - M\Vert_F$", ylabel="").grid(visible=False)
+
+
+def sorted_norms(ax, start, plain, trained, threshold):
+    """Column norms of three factors (d, k), each in decreasing order, and the pruning threshold."""
+    looks = (
+        {"color": "#8A8A8A", "marker": ".", "linestyle": "none", "label": "random start"},
+        points("no penalty"),
+        points("group Lasso", markersize=7),
+    )
+    for U, look in zip((start, plain, trained), looks, strict=True):
+        ax.plot(range(1, U.shape[-1] + 1), column_norms(U).sort(descending=True).values, **look)
+    draw_threshold(ax, threshold)
+    decorate(ax, xlabel="column, largest first", ylabel="column norm")
 
 
 def heat_maps(matrices):
@@ -27,10 +70,24 @@ def norm_bars(factors):
     axes[0].set_ylabel("column norm")
 
 
-def isometry_ratios(ax, sizes, ratios, **settings):
-    """Ratios (4, len(sizes)) against the number of measurements: a random sample's smallest and largest as a grey band,
-    the smallest and largest that a search finds as triangles. `settings` go to `decorate`."""
-    sampled_low, sampled_high, low, high = ratios
+def prices(norms, smoothed):
+    """What a column of each norm (T,) pays: the group Lasso, its smoothed versions {β: (T,)}, and weight decay."""
+    _, ax = plt.subplots(figsize=(6, 3.6))
+    ax.plot(norms, norms, **line("theory", linestyle="--", label="group Lasso"))
+    for shade, (beta, price) in zip(SHADES[4::-2], smoothed.items(), strict=True):
+        ax.plot(norms, price, color=shade, label=rf"smoothed, $\beta = {beta}$")
+    ax.plot(norms, norms**2, **line("weight decay"))
+    decorate(ax, xlabel=r"column norm $\Vert u\Vert$", ylabel="price of a column")
+
+
+def isometry_ratios(sizes, ratios, bounds, **settings):
+    """Ratios (len(sizes), 4) against the number of measurements: a random sample's smallest and largest as a grey band,
+    the smallest and largest that a search finds as triangles, and theory as {label: (x, y)}. `settings` go to
+    `decorate`."""
+    _, ax = plt.subplots(figsize=(6, 3.6))
+    for label, (x, y) in bounds.items():
+        ax.plot(x, y, **line("theory", label=label))
+    sampled_low, sampled_high, low, high = torch.as_tensor(ratios).T
     ax.fill_between(sizes, sampled_low, sampled_high, color=PALE, label="500 random matrices", linewidth=0)
     look = {"color": SHADES[0], "markersize": 8, "linestyle": "none"}
     ax.plot(sizes, high, marker="^", label="search, largest", **look)
@@ -39,42 +96,65 @@ def isometry_ratios(ax, sizes, ratios, **settings):
     decorate(ax, xlabel="measurements $n$", ylabel="ratio in (1.7), rank 2", **ticks, **settings).minorticks_off()
 
 
-def sorted_norms(ax, start, plain, trained, threshold):
-    """Column norms of three factors (d, k), each in decreasing order, and the pruning threshold."""
-    looks = (
-        {"color": "#8A8A8A", "marker": ".", "linestyle": "none", "label": "random start"},
-        points("no penalty"),
-        points("group Lasso", markersize=7),
-    )
-    for U, look in zip((start, plain, trained), looks, strict=True):
-        ax.plot(range(1, U.shape[-1] + 1), column_norms(U).sort(descending=True).values, **look)
-    draw_threshold(ax, threshold)
-    decorate(ax, xlabel="column, largest first", ylabel="column norm")
-
-
 def errors_along_the_way(results):
-    """Errors of many pipelines, relative to the oracle's: left while training, right while fine-tuning after the cut.
-
-    A result has the runs `trained`, `tuned` (group Lasso), `plain`, `healed` (no penalty) and `oracle`.
-    """
-    _, (left, right) = plt.subplots(1, 2, figsize=(6.6, 4), sharey=True, width_ratios=[3, 2])
+    """Errors of many `Pipeline`s over the oracle's: left while training, right while fine-tuning after the cut."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(7, 4), sharey=True, width_ratios=[3, 2])
     for x in results:
         for ax, plain, lasso in ((left, x.plain, x.trained), (right, x.healed, x.tuned)):
             for who, run in (("no penalty", plain), ("group Lasso", lasso)):
-                relative = run.error / x.oracle.error[-1]
-                ax.plot(run.steps, relative, color=CAST[who]["color"], linewidth=0.9, alpha=0.5)
-    end = results[0].trained.steps[-1].item()
-    for ax, at, y, text, who in (
-        (left, end, 13, "no penalty", "no penalty"),
-        (left, end, 9, "group Lasso", "group Lasso"),
-        (left, end, 0.86, "oracle", "oracle"),
-        (right, 80, 9, "no penalty,\ntold to keep $r$", "no penalty"),
-        (right, 80, 1.38, "group Lasso,\ncut at $2\\sqrt{\\beta}$", "group Lasso"),
-    ):
-        ax.text(at, y, text, color=CAST[who]["color"], ha="right", va="center")
-    ticks = {"yscale": "log", "ylim": (0.75, 40), "yticks": [1, 2, 5, 10, 20], "yticklabels": [1, 2, 5, 10, 20]}
+                ax.plot(run.steps, relative(run, x), color=CAST[who]["color"], linewidth=0.9, alpha=0.5)
     for ax in (left, right):
         ax.axhline(1, **line("oracle", label=None))
-    decorate(left, xlabel="training step", ylabel="error / oracle's error", title="train", **ticks)
-    decorate(right, xlabel="fine-tuning step", ylabel="", title="prune, then fine-tune", xlim=(-2, 82))
-    right.minorticks_off()
+    for who in ("no penalty", "group Lasso"):
+        left.plot([], [], **line(who, linestyle="-"))
+    left.plot([], [], **line("oracle"))
+    decorate(left, xlabel="training step", ylabel="error / oracle's error", title="train", yscale="log")
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.yaxis.set_major_formatter("{x:g}")
+    left.minorticks_off()
+    decorate(right, xlabel="fine-tuning step", ylabel="", title="prune, then fine-tune")
+
+
+def relative(run, result):
+    """The errors along a run over that of the problem's oracle, shape (T, ...)."""
+    return run.error / result.oracle.error[-1]
+
+
+def claims_of_the_paper(results, r, limit):
+    """Rows (claim, predicted, measured) for the paper's P1 to P3 from a list of `Pipeline`s; `limit` is the mean
+    squared error that theory predicts."""
+    truth = spread(x.oracle.loss[0] for x in results)
+    steps = [_steps_to_the_oracle(x) for x in results]
+    late = f"not in {results[0].tuned.steps[-1]} on {steps.count(None)} of {len(steps)}"
+    squares = torch.stack([x.tuned.error[-1] ** 2 for x in results]).mean()
+    kept = spread(_kept(x.trained, x.threshold) for x in results)
+    scattered = spread(_kept(x.plain, x.threshold) for x in results)
+    harm = spread(x.healed.error[0] / x.plain.error[-1] for x in results)
+    return [
+        ("P1: columns kept", f"{r}", kept),
+        ("P1: training loss, pruned, against the truth's", truth, spread(x.tuned.loss[0] for x in results)),
+        ("P1: error after pruning / before", "1", spread(x.tuned.error[0] / x.trained.error[-1] for x in results)),
+        ("P2: fine-tuning steps to 1 % of the oracle", "few", late if None in steps else spread(steps)),
+        ("P2: error / oracle's", "1", spread(relative(x.tuned, x)[-1] for x in results)),
+        ("P2: mean squared error, chapter 5", f"{limit:.3g}", f"{squares:.3g}"),
+        ("P3: columns above the threshold", "many", scattered),
+        ("P3: error after a cut to r / before", "large", harm),
+    ]
+
+
+def spread(values):
+    """The smallest and largest of some numbers or tensors, as text to three digits."""
+    values = torch.stack([torch.as_tensor(value, dtype=torch.float64) for value in values])
+    low, high = (f"{value:.3g}" for value in (values.min().item(), values.max().item()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _steps_to_the_oracle(result):
+    """After how many steps of fine-tuning every run stays within 1 % of the oracle's error; None if not at the end."""
+    far = ((relative(result.tuned, result) - 1).abs() > 0.01).any(-1)
+    first = far.nonzero()[-1, 0] + 1 if far.any() else 0
+    return None if far[-1] else result.tuned.steps[first].item()
+
+
+def _kept(run, threshold):
+    return (column_norms(run.U) > threshold).sum(-1)

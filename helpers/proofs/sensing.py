@@ -8,7 +8,7 @@ from helpers.arguments import integer, number
 from helpers.isometry import extreme_ratio
 from helpers.problems import Empirical, ground_truth
 from helpers.proofs import Step
-from helpers.theory import gaussian_radius
+from helpers.theory import gaussian_radius, gaussian_width
 
 
 def isometry_steps(problem, *, rank, t=2.0, draws=200, seed=0):
@@ -23,12 +23,14 @@ def isometry_steps(problem, *, rank, t=2.0, draws=200, seed=0):
     length = math.sqrt(2) * math.exp(math.lgamma((n + 1) / 2) - math.lgamma(n / 2))
     radius = gaussian_radius(d, rank, n, t=number("t", t, low=0))
     low, high = (math.sqrt(extreme_ratio(problem, rank, largest=side, seed=seed)) for side in (False, True))
-    slack = (math.sqrt(rank) * (math.sqrt(2 * d) + 1) + t) / math.sqrt(n)
+    reach = (gaussian_width(d, rank) + t) / math.sqrt(n)
     return [
-        Step("2. √n − ½ ≤ E‖g‖, a Gaussian vector's length", math.sqrt(n) - 0.5, "≤", length),
-        Step("3. width of rank ρ ≤ √ρ · mean of ‖S‖", width, "≤", math.sqrt(rank) * operator),
-        Step("4. mean of ‖S‖ ≤ √(2d) + 1 = b/√ρ", operator, "≤", math.sqrt(2 * d) + 1),
-        Step("1, 5. (E‖g‖ − b − t)/√n ≤ least ‖𝒜(X)‖/√n found", length / math.sqrt(n) - slack, "≤", low),
-        Step("1, 5. largest ‖𝒜(X)‖/√n found ≤ 1 + (b + t)/√n", high, "≤", 1 + slack),
-        Step("largest ratio found ≤ (1 + ε)²", high**2, "≤", (1 + radius) ** 2),
+        Step(r"2. $\sqrt n - \frac12 \le \mathbb{E}\lVert g_n\rVert$", math.sqrt(n) - 0.5, "≤", length),
+        Step(r"3. bound on $w(T)$, $\le \sqrt\rho$ mean of $\lVert S\rVert$", width, "≤", math.sqrt(rank) * operator),
+        Step(r"4. mean of $\lVert S\rVert \le \sqrt{2d} + 1$", operator, "≤", gaussian_width(d, 1)),
+        Step(
+            r"1, 5. $(\mathbb{E}\lVert g_n\rVert - b - t)/\sqrt n \le$ least found", length / n**0.5 - reach, "≤", low
+        ),
+        Step(r"1, 5. largest found $\le 1 + (b + t)/\sqrt n$", high, "≤", 1 + reach),
+        Step(r"largest ratio found $\le (1 + \varepsilon)^2$", high**2, "≤", (1 + radius) ** 2),
     ]

@@ -54,7 +54,7 @@ from helpers.theory.quadratic import (
     shrunk_spectrum_rank_one,
     trace_limit,
 )
-from helpers.theory.sensing import degrees_of_freedom, gaussian_radius, natural_strengths
+from helpers.theory.sensing import degrees_of_freedom, gaussian_radius, gaussian_width, natural_strengths
 from helpers.theory.tuning import (
     cramer_rao,
     crawl_error,

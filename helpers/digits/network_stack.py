@@ -17,11 +17,11 @@ from helpers.digits.data import check_labels
 from helpers.pruning import column_norms
 
 
-class Ensemble:
-    """S networks as one: every parameter and buffer has a first dimension S, and `ensemble(x)` runs all of them.
+class NetworkStack:
+    """S networks as one: every parameter and buffer has a first dimension S, and `stack(x)` runs all of them.
 
     networks: an iterable of `nn.Module`s of one architecture. x has shape (S, n, d), the scores (S, n, c).
-    Methods that change something return a new ensemble.
+    Methods that change something return a new stack.
     """
 
     def __init__(self, networks):
@@ -37,7 +37,7 @@ class Ensemble:
         self.fixed = fixed
 
     def _changed(self, change):
-        new = object.__new__(Ensemble)
+        new = object.__new__(NetworkStack)
         new._network = self._network
         weights = {name: change(weight.detach()) for name, weight in self.weights.items()}
         new._set(weights, {name: change(value) for name, value in self.fixed.items()})
@@ -53,7 +53,7 @@ class Ensemble:
         return vmap(one)(self.weights, self.fixed, x)
 
     def __getitem__(self, runs):
-        """The networks `runs`, a tensor of indices, as an ensemble."""
+        """The networks `runs`, a tensor of indices, as a stack."""
         return self._changed(lambda value: value[runs])
 
     def parameters(self):
@@ -79,14 +79,14 @@ class Ensemble:
         return self._changed(lambda value: value.repeat(times, *[1] * (value.ndim - 1)))
 
     @classmethod
-    def join(cls, ensembles):
-        """Several ensembles of one architecture and width, one after the other."""
-        first, *others = ensembles = list(ensembles)
+    def join(cls, stacks):
+        """Several stacks of one architecture and width, one after the other."""
+        first, *others = stacks = list(stacks)
         if any(other.columns().shape[1:] != first.columns().shape[1:] for other in others):
-            raise ValueError(f"ensembles must have one shape, got {[tuple(e.columns().shape) for e in ensembles]}")
+            raise ValueError(f"stacks must have one shape, got {[tuple(s.columns().shape) for s in stacks]}")
         joined = first[torch.arange(len(first))]
-        weights = {name: torch.cat([e.weights[name].detach() for e in ensembles]) for name in first.weights}
-        joined._set(weights, {name: torch.cat([e.fixed[name] for e in ensembles]) for name in first.fixed})
+        weights = {name: torch.cat([s.weights[name].detach() for s in stacks]) for name in first.weights}
+        joined._set(weights, {name: torch.cat([s.fixed[name] for s in stacks]) for name in first.fixed})
         return joined
 
     def norms(self):
@@ -111,6 +111,18 @@ class Ensemble:
         return self._changed(change)
 
 
+def unit_cosines(stack, *, above):
+    """|cosine| of all pairs of units of norm larger than `above` within each network of a stack with a buffer `signs`:
+    two tensors (pairs,), those of equal and those of opposite sign."""
+    norms, signs = stack.norms(), stack.fixed["signs"]
+    unit = stack.columns().detach() / norms.clamp(min=1e-30)[:, None]
+    alive = norms > above
+    pairs = (alive[:, :, None] & alive[:, None]).triu(1)
+    same = signs[:, :, None] == signs[:, None]
+    cosines = (unit.mT @ unit).abs()
+    return cosines[pairs & same], cosines[pairs & ~same]
+
+
 def log_loss(scores, y):
     """The mean log-loss of scores (..., n, c) on classes y (..., n), shape (...): logistic for c = 1, else softmax."""
     if scores.shape[-1] == 1:
@@ -122,36 +134,36 @@ def log_loss(scores, y):
 
 @torch.no_grad()
 def accuracy(network, part):
-    """The share of a part's inputs that a network, or each network of an ensemble, puts into their class: (...)."""
+    """The share of a part's inputs that a network, or each network of a stack, puts into their class: (...)."""
     scores = network(part.x)
     guess = scores[..., 0] > 0 if scores.shape[-1] == 1 else scores.argmax(-1)
     return (guess == part.y).float().mean(-1)
 
 
-def fit(ensemble, part, *, penalty=None, steps, learning_rate=0.01, batch=200, seed=0, progress=False):
-    """Minimise log-loss + penalty on minibatches by Adam, its learning rate falling linearly to zero: an `Ensemble`.
+def fit(stack, part, *, penalty=None, steps, learning_rate=0.01, batch=200, seed=0, progress=False):
+    """Minimise log-loss + penalty on minibatches by Adam, its learning rate falling linearly to zero: a `NetworkStack`.
 
     part: x (S, n, d) and y (S, n), one data set a network. penalty: one of `helpers.penalties`, put on `columns()`; its
     strength may be a tensor (S,). seed: of the minibatches, the same rows of all S data sets. progress: show a bar.
     Raises TypeError or ValueError for bad input, FloatingPointError when a run diverges.
     """
-    _check(ensemble, part)
+    _check(stack, part)
     steps, learning_rate = integer("steps", steps, low=1), number("learning_rate", learning_rate, low=0, strict=True)
-    ensemble = ensemble[torch.arange(len(ensemble))]
-    optimizer = torch.optim.Adam(ensemble.parameters(), lr=learning_rate, fused=True)
+    stack = stack[torch.arange(len(stack))]
+    optimizer = torch.optim.Adam(stack.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, steps)
     rows = minibatches(part.y.shape[-1], steps=steps, batch=batch, seed=seed)
     for i in tqdm(rows, disable=not progress):
         optimizer.zero_grad()
-        objective = log_loss(ensemble(part.x.index_select(1, i)), part.y.index_select(1, i))
+        objective = log_loss(stack(part.x.index_select(1, i)), part.y.index_select(1, i))
         if penalty is not None:
-            objective = objective + penalty.value(ensemble.columns())
+            objective = objective + penalty.value(stack.columns())
         if not torch.isfinite(objective).all():
             raise FloatingPointError(f"training diverged: learning_rate={learning_rate:.3g} is too large here")
         objective.sum().backward()  # the runs share nothing, so this is S gradients in one
         optimizer.step()
         schedule.step()
-    return ensemble
+    return stack
 
 
 def minibatches(n, *, steps, batch=200, seed=0):
@@ -162,8 +174,8 @@ def minibatches(n, *, steps, batch=200, seed=0):
     return order[: steps * batch].reshape(steps, batch)
 
 
-def _check(ensemble, part):
-    tensor("part.x", part.x, ndim=3, shape=(len(ensemble), None, None))
+def _check(stack, part):
+    tensor("part.x", part.x, ndim=3, shape=(len(stack), None, None))
     with torch.no_grad():
-        classes = ensemble(part.x[:, :1]).shape[-1]
+        classes = stack(part.x[:, :1]).shape[-1]
     check_labels(part.y, max(2, classes), part.x.shape[-2])
