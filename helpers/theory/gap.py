@@ -14,11 +14,9 @@ import math
 import numpy as np
 
 from helpers.arguments import ENSEMBLES, array, choice, integer, number
-from helpers.theory.landscape import bending_point, critical_strength, dh, fold_strength, g_min
-from helpers.theory.sensing import gaussian_radius
+from helpers.theory.landscape import bending_point, dh, fold_strength, g_min
 
 _FIVE = 5**2.5  # |h''(4β)| = 2/(5^{5/2} β^{3/2})
-_SHARE = 12 / 5**1.5  # p h'(p) = 1.073 √β at p = 4β
 
 
 def _positive(**values):
@@ -30,7 +28,7 @@ def _nonnegative(**values):
 
 
 def mean_factor(ensemble):
-    """c of (4.6): the mean of ∇f(X) is 2c(X − M), c = 1 ("gaussian"), or that plus 2 tr(X − M) I, c = 2 ("rank-one")."""
+    """c of (4.6): the mean of ∇f(X) is 2cΔ, c = 1 ("gaussian"), or that plus 2 tr(Δ) I, c = 2 ("rank-one")."""
     return {"gaussian": 1, "rank-one": 2}[choice("ensemble", ensemble, ENSEMBLES)]
 
 
@@ -201,44 +199,3 @@ def error_after_count(p, deviation, strength, smoothing, *, ensemble="gaussian")
     q = float(e**2 / room)
     bias = strength / (2 * c) * _slopes(p, smoothing)
     return e / math.sqrt(3) + q, bias + math.sqrt(r / 2) * e + math.sqrt(r) * q
-
-
-def a_priori_count(truth_loss, trace, strength, smoothing):
-    """m₀ = (f(M)/(λ√β) + tr M/β)/1.073 ≥ m at every exact point with a zero column, whatever k and d are, if
-    λ ≥ 5^{5/2}κβ^{3/2} (Theorem 4.15). `truth_loss` = f(M), `trace` = tr M; a float."""
-    strength, smoothing = _positive(strength=strength, smoothing=smoothing)
-    return fit_bound(truth_loss, trace, strength, smoothing) / (_SHARE * strength * math.sqrt(smoothing))
-
-
-def enough_measurements(d, r, mu_r, trace, noise, strength, smoothing, *, most=None, failure=0.05):
-    """n* of Theorem 4.15, an int: from that many Gaussian measurements with N(0, s²) noise on, with probability at
-    least 1 − failure, no second-order stationary point with a zero column has other than r nonzero columns and at most
-    `most` of them. most=None: however many there can be. `trace` = tr M, s = `noise` ≥ 0. math.inf if λ ≥ 2√βμ_r."""
-    d, r, (mu_r, strength, smoothing) = integer("d", d, low=1), integer("r", r, low=1, high=d), _positive(
-        mu_r=mu_r, strength=strength, smoothing=smoothing
-    )  # fmt: skip
-    most = d if most is None else integer("most", most, low=r, high=d)
-    t = math.sqrt(2 * math.log(6 / number("failure", failure, low=0, high=1, strict=True)))
-    if strength >= critical_strength(mu_r, smoothing):
-        return math.inf
-
-    def enough(n):
-        size = noise * (math.sqrt(n) + t)
-        nu, kappa, m = nu_bound(size, d, n, t), curvature_bound(d, n, failure=math.exp(-(t**2) / 2)), most
-        if strength >= threshold_strength(smoothing, kappa):
-            m = min(m, math.floor(a_priori_count(size**2 / n, trace, strength, smoothing)))
-        radius = gaussian_radius(d, min(m + r, d), n, t=t)
-        if radius >= 1:
-            return False
-        p = np.full(m, gap_edge(strength, kappa, smoothing) ** 2)
-        error = closeness_bound(p, r, mu_r, strength, smoothing, nu=nu, alpha=(1 - radius) ** 2)
-        return 2 * (2 * radius + radius**2) * error + 2 * nu < min(count_thresholds(mu_r, strength, smoothing))
-
-    high = 1
-    while not enough(high):
-        high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
