@@ -22,6 +22,7 @@ Rooms with a module for each chapter:
     theory.landscape     chapter 2: shrinkage, phases, speeds of rotation
     theory.frames        chapter 3: what random frames keep when columns are pruned
     theory.gap           chapter 4: the gap, the window, the main theorems
+    theory.guarantee     chapter 4 before any data: columns there can be, measurements that are enough
     theory.tuning        chapter 5: rates, Cramér–Rao, one minimum
     theory.quadratic     chapter 6: the landscape of quadratic networks
     proofs               proofs that run: the lines of a proof evaluated on an instance
@@ -29,6 +30,10 @@ Rooms with a module for each chapter:
     proofs.landscape     chapter 2
     proofs.frames        chapter 3
     proofs.gap           chapter 4
+    proofs.approximate   chapter 4 where training stopped early
+    proofs.guarantee     chapter 4 before any data
+    proofs.points        a point of a run as the theorems of chapter 4 see it
+    proofs.hypotheses    which of their hypotheses a run meets, and by how much
     proofs.tuning        chapter 5
     proofs.quadratic     chapter 6
     proofs.digits        chapter 7
