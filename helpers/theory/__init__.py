@@ -10,12 +10,10 @@ ValueError.
 from helpers.theory.digits import size_bend, unit_norm
 from helpers.theory.frames import count_near_largest, count_near_largest_law, frame_pruning_error, kept_mass
 from helpers.theory.gap import (
-    a_priori_count,
     certificate_level,
     closeness_bound,
     count_thresholds,
     curvature_bound,
-    enough_measurements,
     error_after_count,
     fit_bound,
     fit_excess,
@@ -28,6 +26,7 @@ from helpers.theory.gap import (
     threshold_strength,
     working_window,
 )
+from helpers.theory.guarantee import a_priori_count, enough_measurements
 from helpers.theory.landscape import (
     PHASES,
     critical_strength,
