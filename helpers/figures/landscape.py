@@ -4,21 +4,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import theory
-from helpers.figures.style import CAST, SHADES, decorate, line
+from helpers.figures.style import CAST, SHADES, decorate, line, points
 
-INK, DEAD = CAST["theory"]["color"], "#9A9A9A"
+INK, FADED = CAST["theory"]["color"], "#9A9A9A"
 MARKERS = "os^Dv"  # one for each of a family of curves, beside the shade
 POWERS = {
     1: CAST["group Lasso"] | {"label": "group Lasso, $q = 1$"},
     2: CAST["weight decay"] | {"label": "weight decay, $q = 2$"},
     4: {"color": "#A3437F", "marker": "D", "linestyle": (0, (1, 1)), "label": "$q = 4$"},
 }
-PHASES = {
-    "only the full solution": ("#0072B2", "o"),
-    "both, full better": ("#7CC4EE", "s"),
-    "both, missing better": ("#E69F00", "D"),
-    "only without direction 2": ("#8C2D04", "^"),
-}
+PHASE_LOOKS = (("#0072B2", "o"), ("#7CC4EE", "s"), ("#E69F00", "D"), ("#8C2D04", "^"))  # beside theory.PHASES
 
 
 def powers(degrees, along, norms):
@@ -43,7 +38,7 @@ def column_scene(run, goal, *, threshold):
     grey."""
     k = run.U.shape[1]
     figure, (plane, bars) = plt.subplots(1, 2, figsize=(6.2, 3.2), width_ratios=[1.15, 1])
-    colors = np.where(run.column_norms[-1] > threshold, CAST["group Lasso"]["color"], DEAD)
+    colors = np.where(run.column_norms[-1] > threshold, CAST["group Lasso"]["color"], FADED)
     start = run.iterates[0].numpy()
     arrows = plane.quiver(*np.zeros((2, k)), *start, color=colors, angles="xy", scale_units="xy", scale=1, width=0.012)
     plane.plot(goal[0] * np.array([1, -1, 0, 0]), goal[1] * np.array([0, 0, 1, -1]), "o", mfc="none", mec=INK, ms=9)
@@ -65,19 +60,20 @@ def column_scene(run, goal, *, threshold):
 
 
 def many_starts(paths, norms, labels, predicted):
-    """Left: objectives above the least value, a list of runs (T,) for each label. Right: their sorted column norms,
-    (runs, k) for each label, and the `predicted` norms as lines."""
+    """Left: objectives above the least value, a list of runs (T,), as many in turn for each label. Right: the sorted
+    column norms (runs, k) of the same runs, and the `predicted` norms as lines."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
-    for n, (group, label) in enumerate(zip(paths, labels, strict=True)):
-        for path in group:
-            left.semilogy(path.clamp(min=1e-17), color=SHADES[2 * n], linewidth=0.6)
-        ordered = norms[n].sort(descending=True).values
-        places = np.arange(1, ordered.shape[1] + 1) + 0.22 * (n - 1)
-        right.plot(places, ordered.T, MARKERS[n], color=SHADES[2 * n])
-        right.plot([], [], MARKERS[n], color=SHADES[2 * n], label=label)
-    right.hlines(predicted, 0.5, ordered.shape[1] + 0.5, colors=INK, linewidth=1.2)
+    ordered = norms.sort(descending=True).values.unflatten(0, (len(labels), -1))
+    places = np.arange(1, norms.shape[-1] + 1)
+    for n, label in enumerate(labels):
+        look = {"color": SHADES[2 * n]}
+        for path in paths[n * len(paths) // len(labels) : (n + 1) * len(paths) // len(labels)]:
+            left.semilogy(path.clamp(min=1e-17), linewidth=0.6, **look)
+        right.plot(places + 0.22 * (n - 1), ordered[n].T, MARKERS[n], **look)
+        right.plot([], [], MARKERS[n], label=label, **look)
+    right.hlines(predicted, 0.5, places[-1] + 0.5, colors=INK, linewidth=1.2)
     decorate(left, xlabel="iteration", ylabel="F − least value found", ylim=(1e-17, 1e4), legend=False)
-    decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=range(1, ordered.shape[1] + 1))
+    decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=places)
     right.legend(loc="center right", bbox_to_anchor=(1, 0.33))
     return figure
 
@@ -86,7 +82,7 @@ def scalar_objective(ax, mu, strengths, smoothing):
     """ψ(x) − μ², ψ(x) = (x − μ)² + λh(x), for several λ, with a dot on the larger root p₊ (on 0 without one)."""
     x = np.linspace(0, 1.15 * mu, 400)
     for n, strength in enumerate(strengths):
-        psi = (x - mu) ** 2 + strength * x / np.sqrt(x + smoothing) - mu**2
+        psi = theory.psi(x, mu, strength, smoothing) - mu**2
         ax.plot(x, psi, color=SHADES[n])
         ax.annotate(f"λ = {strength:.2f}", (x[-1], psi[-1]), xytext=(6, 0), textcoords="offset points", va="center")
         kept = theory.shrunk_eigenvalue(mu, strength, smoothing)
@@ -96,10 +92,12 @@ def scalar_objective(ax, mu, strengths, smoothing):
 
 
 def phase_diagram(beta, strength, codes):
-    """The phases `codes` (indices into PHASES) measured at β/μ and λ/μ^{3/2} (arrays of one shape); the borders."""
+    """The phases `codes` (indices into theory.PHASES) measured at β/μ and λ/μ^{3/2}, arrays of one shape; the borders
+    of Theorem 2.7."""
     figure, ax = plt.subplots(figsize=(6, 4.8))
-    for code, (name, (color, marker)) in enumerate(PHASES.items()):
-        ax.plot(beta[codes == code], strength[codes == code], marker, color=color, markersize=5, label=name)
+    for code, (color, marker) in enumerate(PHASE_LOOKS):
+        here = codes == code
+        ax.plot(beta[here], strength[here], marker, color=color, markersize=5, label=theory.PHASES[code])
     fine = np.geomspace(beta.min() / 1.2, beta.max() * 1.2, 300)
     borders = {"0": theory.critical_strength, "glob": theory.global_strength, "fold": theory.fold_strength}
     for name, border in borders.items():
@@ -115,9 +113,16 @@ def phase_diagram(beta, strength, codes):
 def turning(ax, times, measured, predicted, labels, *, death):
     """Angles in radians against `times` (T,): `measured` and `predicted`, a list of (T,) each, and the time in which a
     column dies as a band."""
-    for n, (points, path) in enumerate(zip(measured, predicted, strict=True)):
+    for n, (angles, path) in enumerate(zip(measured, predicted, strict=True)):
         ax.plot(times, np.rad2deg(path), color=INK, linewidth=1.2)
-        ax.plot(times, np.rad2deg(points), MARKERS[n], color=SHADES[2 * n], label=labels[n])
+        ax.plot(times, angles.rad2deg(), MARKERS[n], color=SHADES[2 * n], label=labels[n])
     ax.axvspan(times[0], death, color="#DDDDDD", zorder=0)
     ax.annotate("a column dies", (death, 3), xytext=(-5, 0), textcoords="offset points", ha="right")
     return decorate(ax, xlabel="time t = steps × step size", ylabel="angle θ (degrees)", xscale="log", ylim=(0, 44))
+
+
+def nearly_orthogonal(ax, steps, cosine, bound):
+    """The largest cosine between large columns along a run (T,), and the bound of Theorem 2.9 at the same steps."""
+    ax.plot(steps, cosine, **points("group Lasso", label="largest cosine"))
+    ax.plot(steps, bound, **line("theory", label="bound of Theorem 2.9"))
+    return decorate(ax, xlabel="step", ylabel="|cos| between large columns", xscale="log", yscale="log")

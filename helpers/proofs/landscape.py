@@ -23,11 +23,13 @@ def schatten(penalty, U):
     rows = weights @ h
     tight = (norms - rows).argmin()
     spectrum = torch.linalg.eigvalsh(U @ U.mT).clamp(min=0)
+    total = penalty.h(spectrum).sum()
+    squares = _ranked(U.square().sum(0))
     return [
-        _step("p_i = Σ_j W_ij² x_j, weighted sum over i", _ranked(U.square().sum(0)), "=", _ranked(weights @ x)),
-        _step("Σ_j W_ij² h(x_j) ≤ h(p_i), the i of least slack", rows[tight], "≤", norms[tight]),
-        _step("Σ_ij W_ij² h(x_j) = tr h(X)", rows.sum(), "=", penalty.h(spectrum).sum()),
-        _step("tr h(X) ≤ Σ_i h(p_i)", penalty.h(spectrum).sum(), "≤", norms.sum()),
+        _step(r"$p_i = \sum_j W_{ij}^2 y_j$", squares, "=", _ranked(weights @ x)),
+        _step(r"$\sum_j W_{ij}^2 h(y_j) \le h(p_i)$, the $i$ of least slack", rows[tight], "≤", norms[tight]),
+        _step(r"$\sum_{ij} W_{ij}^2 h(y_j) = \operatorname{tr} h(X)$", rows.sum(), "=", total),
+        _step(r"$\operatorname{tr} h(X) \le \sum_i h(p_i)$", total, "≤", norms.sum()),
     ]
 
 
@@ -39,12 +41,14 @@ def rotation(problem, penalty, U, i, j):
     equal[:, j] *= (p / s).sqrt()
     _, bend = _along(lambda angle: _value(problem, penalty, rotate(equal, i, j, angle)), U)
     level, d1, d2 = penalty.strength, penalty.dh, penalty.d2h
+    slope = 2 * level * q * (d1(p) - d1(s))
+    curve = level * (4 * q**2 * (d2(p) + d2(s)) - 2 * (p - s) * (d1(p) - d1(s)))
     return [
-        _step("f is the same at θ = 0 and θ = 0.7", problem.loss(U), "=", problem.loss(rotate(U, i, j, 0.7))),
-        _step("F'(0) = 2λq(h'(p) − h'(s))", first, "=", 2 * level * q * (d1(p) - d1(s))),
-        _step("F''(0) = λ[4q²(h''(p) + h''(s)) − 2(p − s)(h'(p) − h'(s))]", second, "=",
-              level * (4 * q**2 * (d2(p) + d2(s)) - 2 * (p - s) * (d1(p) - d1(s)))),
-        _step("u_j rescaled so that s = p: F''(0) = 8λq²h''(p)", bend, "=", 8 * level * q**2 * (p / s) * d2(p)),
+        _step(r"$f$ is the same at $\theta = 0$ and $0.7$", problem.loss(U), "=", problem.loss(rotate(U, i, j, 0.7))),
+        _step(r"$\lambda\varphi'(0) = 2\lambda q\,(h'(p) - h'(s))$", first, "=", slope),
+        _step(r"$\lambda\varphi''(0)$ by its formula", second, "=", curve),
+        _step(r"$u_j$ rescaled to $s = p$: $\lambda\varphi''(0) = 8\lambda q^2h''(p)$", bend, "=",
+              8 * level * q**2 * (p / s) * d2(p)),
     ]  # fmt: skip
 
 
@@ -63,25 +67,28 @@ def benign(problem, penalty, U):
     root = theory.shrunk_eigenvalue(mu[-1].item(), penalty.strength, penalty.smoothing)
     flat = 2 * penalty.strength * penalty.dh(torch.zeros_like(mu[-1])) - 4 * mu[-1]
     return [
-        _step("‖Mu_i‖ = g(p_i)‖u_i‖, weighted sum", _ranked(image.norm(dim=0)), "=", _ranked(g * p.sqrt())),
-        _step("u_iᵀMu_i = g(p_i)p_i: u_i is an eigenvector", _ranked((columns * image).sum(0)), "=", _ranked(g * p)),
-        _step("g(p_i) = μ_i, weighted sum", _ranked(g), "=", _ranked(mu)),
-        _step("p_r is the root of g(p) = μ_r", p[-1], "=", root),
-        _step("without that column F'' = 2λh'(0) − 4μ_r", bend, "=", flat),
-        _step("... which is negative", bend, "≤", 0.0),
+        _step(r"$\lVert Mu_i\rVert = g(p_i)\lVert u_i\rVert$", _ranked(image.norm(dim=0)), "=", _ranked(g * p.sqrt())),
+        _step(r"$u_i^\top Mu_i = g(p_i)\,p_i$", _ranked((columns * image).sum(0)), "=", _ranked(g * p)),
+        _step(r"$g(p_i) = \mu_i$", _ranked(g), "=", _ranked(mu)),
+        _step(r"$p_r$ is the root of $g(p) = \mu_r$", p[-1], "=", root),
+        _step(r"without $u_r$: second derivative $2\lambda h'(0) - 4\mu_r$", bend, "=", flat),
+        _step("… which is negative", bend, "≤", 0.0),
     ]
 
 
 def splitting(problem, penalty, U):
-    """Lemma 2.6: F(U) ≥ Σ_i (x_i − μ_i)² + λh(x_i), x_i and μ_i the sorted eigenvalues of X and M."""
+    """Lemma 2.6: F(U) ≥ Σ ψ_{μ_i}(x_i), x_i and μ_i the sorted eigenvalues of X and M. `penalty`: a `GroupLasso`."""
     X = U @ U.mT
     x, mu = (torch.linalg.eigvalsh(A).clamp(min=0) for A in (X, problem.M))
-    parts = (x - mu).square() + penalty.strength * penalty.h(x)
+    parts = theory.psi(x.numpy(), mu.numpy(), penalty.strength, penalty.smoothing)
     return [
-        _step("tr XM ≤ Σ x_iμ_i", (X * problem.M).sum(), "≤", (x * mu).sum()),
-        _step("Σ (x_i − μ_i)² ≤ ‖X − M‖²", (x - mu).square().sum(), "≤", problem.error(U) ** 2),
-        _step("Σ_i ψ_i(x_i) ≤ F(U)", parts.sum(), "≤", _value(problem, penalty, U)),
-    ]
+        _step(r"$\operatorname{tr} XM \le \sum_i x_i\mu_i$", (X * problem.M).sum(), "≤", (x * mu).sum()),
+        _step(r"$\sum_i (x_i - \mu_i)^2 \le \lVert X - M\rVert_F^2$", (x - mu).square().sum(), "≤",
+              problem.error(U) ** 2),
+        _step(r"$\operatorname{tr} h(X) \le \sum_i h(p_i)$", penalty.h(x).sum(), "≤",
+              penalty.h(U.square().sum(0)).sum()),
+        _step(r"$\sum_i \psi_{\mu_i}(x_i) \le F(U)$", parts.sum(), "≤", _value(problem, penalty, U)),
+    ]  # fmt: skip
 
 
 def phases(mu, smoothing, points=20_000):
@@ -92,12 +99,12 @@ def phases(mu, smoothing, points=20_000):
     zero = theory.critical_strength(mu, smoothing)
     best, fold = theory.global_strength(mu, smoothing), theory.fold_strength(mu, smoothing)
     return [
-        _step("λ₀ ≤ λ_glob", zero, "≤", best),
-        _step("λ_glob ≤ λ_fold", best, "≤", fold),
-        _step("(2μ − p)√(p + β) ≤ λ_glob", better.max(), "≤", best),
-        _step("... and comes close to it", best * (1 - 1e-4), "≤", better.max()),
-        _step("2(μ − p)/h'(p) ≤ λ_fold", full.max(), "≤", fold),
-        _step("... and comes close to it", fold * (1 - 1e-4), "≤", full.max()),
+        _step(r"$\lambda_0 \le \lambda_{\mathrm{glob}}$", zero, "≤", best),
+        _step(r"$\lambda_{\mathrm{glob}} \le \lambda_{\mathrm{fold}}$", best, "≤", fold),
+        _step(r"$\Gamma(p) \le \lambda_{\mathrm{glob}}$ on a grid of $p$", better.max(), "≤", best),
+        _step(r"… and comes within $10^{-4}$ of it", best * (1 - 1e-4), "≤", better.max()),
+        _step(r"$\Lambda(p) \le \lambda_{\mathrm{fold}}$ on a grid of $p$", full.max(), "≤", fold),
+        _step(r"… and comes within $10^{-4}$ of it", fold * (1 - 1e-4), "≤", full.max()),
     ]
 
 
@@ -115,13 +122,13 @@ def slow_rotation(problem, penalty, U, i, j, theta):
     plane[0, :, i], plane[1, :, j] = U[:, j] / s.sqrt(), U[:, i] / p.sqrt()
     block = (plane[:, None] * Objective(problem, penalty).hessian_vector(U, plane)).sum((-2, -1))
     rate = theory.rotation_speed(p.item(), s.item(), penalty.strength, penalty.smoothing, exact=True)
+    slope = penalty.strength * (p - s) * math.sin(2 * theta) * pull
     return [
-        _step("p(θ) = p cos²θ + s sin²θ", orbit[:, i].square().sum(), "=", large),
-        _step("speed² of the orbit = p + s", tangent.square().sum(), "=", p + s),
-        _step("F'(θ) = λ(p − s) sin 2θ [h'(s(θ)) − h'(p(θ))]", first, "=",
-              penalty.strength * (p - s) * math.sin(2 * theta) * pull),
-        _step("least eigenvalue of the pair's Hessian block = c_exact", torch.linalg.eigvalsh(block)[0], "=", rate),
-    ]  # fmt: skip
+        _step(r"$p(\theta) = p\cos^2\theta + s\sin^2\theta$", orbit[:, i].square().sum(), "=", large),
+        _step(r"$\lVert U'(\theta)\rVert_F^2 = p + s$", tangent.square().sum(), "=", p + s),
+        _step(r"$\frac{dF}{d\theta} = \lambda(p-s)\sin 2\theta\,[h'(s(\theta)) - h'(p(\theta))]$", first, "=", slope),
+        _step(r"least eigenvalue of the block $= c_{\mathrm{exact}}$", torch.linalg.eigvalsh(block)[0], "=", rate),
+    ]
 
 
 def robust(problem, penalty, U, i, j):
@@ -135,17 +142,42 @@ def robust(problem, penalty, U, i, j):
     c, t = q.abs() / (p * s).sqrt(), s / p
     slope, third = epsilon / level, gamma * s.sqrt() / level
     middle = slope * (1 + t).sqrt() * (t.sqrt() + 1 - t) + third * (1 + t) * c
+    bound = theory.robust_orthogonality_bound(epsilon.item(), gamma.item(), level, s.sqrt().item())
     return [
-        _step("2λ|q|D ≤ ε√(p + s)", 2 * level * q.abs() * gap, "≤", epsilon * (p + s).sqrt()),
-        _step("4λq²(|h''(p)| + |h''(s)|) ≤ 2λ(p − s)D + ε√(p + s) + γ(p + s)", 4 * level * q**2 * bend, "≤",
+        _step(r"$2\lambda\lvert q\rvert D \le \varepsilon\sqrt{p+s}$", 2 * level * q.abs() * gap, "≤",
+              epsilon * (p + s).sqrt()),
+        _step(r"$4\lambda q^2(\lvert h''(p)\rvert + \lvert h''(s)\rvert) \le"
+              r" 2\lambda(p-s)D + \varepsilon\sqrt{p+s} + \gamma(p+s)$", 4 * level * q**2 * bend, "≤",
               2 * level * (p - s) * gap + epsilon * (p + s).sqrt() + gamma * (p + s)),
-        _step("1/(4s√s) ≤ |h''(s)|", s**-1.5 / 4, "≤", -penalty.d2h(s)),
-        _step("1/(4p√p) ≤ |h''(p)|", p**-1.5 / 4, "≤", -penalty.d2h(p)),
-        _step("(1 + t√t)c³ ≤ (ε/λ)√(1 + t)(√t + 1 − t) + (γ√s/λ)(1 + t)c", (1 + t**1.5) * c**3, "≤", middle),
-        _step("c³ ≤ 1.26 ε/λ + 1.12 (γ√s/λ)c", c**3, "≤", 1.26 * slope + 1.12 * third * c),
-        _step("c ≤ max{∛(2.6 ε/λ), √(2.3 γ√s/λ)}", c, "≤",
-              torch.maximum((2.6 * slope) ** (1 / 3), (2.3 * third).sqrt())),
+        _step(r"$\frac14s^{-3/2} \le \lvert h''(s)\rvert$", s**-1.5 / 4, "≤", -penalty.d2h(s)),
+        _step(r"$\frac14p^{-3/2} \le \lvert h''(p)\rvert$", p**-1.5 / 4, "≤", -penalty.d2h(p)),
+        _step(r"$(1+t^{3/2})c^3 \le \frac\varepsilon\lambda\sqrt{1+t}(\sqrt t+1-t)"
+              r" + \frac{\gamma v}\lambda(1+t)c$", (1 + t**1.5) * c**3, "≤", middle),
+        _step(r"$c^3 \le 1.26\,\varepsilon/\lambda + 1.12\,(\gamma v/\lambda)c$", c**3, "≤",
+              1.26 * slope + 1.12 * third * c),
+        _step(r"$c \le$ the maximum of the theorem", c, "≤", bound),
     ]  # fmt: skip
+
+
+def too_few(problem, penalty, U):
+    """Corollary 2.10 at a second-order stationary point U (d, k) with k ≤ r: its columns carry the k largest
+    eigenvalues, F is the value of the best choice, and turning the last column away from it costs."""
+    k = U.shape[1]
+    p, order = U.square().sum(0).sort(descending=True)
+    mu = torch.linalg.eigvalsh(problem.M).flip(0)
+    kept, scale = mu[:k].numpy(), (penalty.strength, penalty.smoothing)
+    x = theory.shrunk_eigenvalue(kept, *scale)
+    best = theory.psi(x, kept, *scale).sum() + mu[k:].square().sum().item()
+    turn = torch.zeros_like(U)
+    turn[:, order[-1]] = p[-1].sqrt() * torch.linalg.eigh(problem.M).eigenvectors[:, -k - 1]
+    bend = (turn * Objective(problem, penalty).hessian_vector(U, turn)).sum()
+    slope = 4 * p[-1] * (mu[k - 1] - mu[k])
+    return [
+        _step(r"$g(p_i) = \mu_i$, $i \le k$", _ranked(p + penalty.strength / 2 * penalty.dh(p)), "=", _ranked(mu[:k])),
+        _step(r"$F(U) = \sum_{i\le k}\psi_{\mu_i}(p_i) + \sum_{i>k}\mu_i^2$", _value(problem, penalty, U), "=", best),
+        _step(r"turning $u_k$: second derivative $4p_k(\mu_k - \mu_{k+1})$", bend, "=", slope),
+        _step("… which is not negative", 0.0, "≤", bend),
+    ]
 
 
 def _step(claim, left, relation, right):

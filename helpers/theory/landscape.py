@@ -1,5 +1,4 @@
-"""The landscape of the population loss with the smoothed group Lasso (chapter 2): shrinkage, phases, rotation.
-"""
+"""The landscape of the population loss with the smoothed group Lasso (chapter 2): shrinkage, phases, rotation."""
 
 import math
 
@@ -8,9 +7,7 @@ from scipy import integrate
 
 from helpers.arguments import ENSEMBLES, array, choice, number
 
-PHASES = ("full solution only", "zero is spurious", "zero is global", "zero only")
-
-
+PHASES = ("only the full solution", "both, full better", "both, missing better", "only without the direction")
 
 
 def _scales(strength, smoothing):
@@ -49,13 +46,21 @@ def dh(p, smoothing):
 
 def g(p, strength, smoothing):
     """g(p) = p + (λ/2) h'(p), elementwise, p ≥ 0 (> 0 if β = 0): along an eigenvector of M a column of squared norm p
-    is stationary exactly when g(p) = μ (benign landscape theorem, chapter 2)."""
+    is stationary exactly when g(p) = μ (Theorem 2.5)."""
     strength, beta = _scales(strength, smoothing)
     return (array("p", p, low=0) + strength / 2 * dh(p, beta))[()]
 
 
+def psi(x, mu, strength, smoothing):
+    """ψ_μ(x) = (x − μ)² + λ h(x), elementwise, x, μ ≥ 0, β > 0: what an eigenvalue x of X costs beside the eigenvalue μ
+    of M ("gaussian"; Lemma 2.6)."""
+    x, mu = array("x", x, low=0), array("mu", mu, low=0)
+    strength, beta = array("strength", strength, low=0), array("smoothing", smoothing, low=0, strict=True)
+    return ((x - mu) ** 2 + strength * x / np.sqrt(x + beta))[()]
+
+
 def g_min(strength, smoothing):
-    """min g over p ≥ 0, elementwise, λ > 0: an eigenvalue below it leaves no column (theorem C, chapter 4).
+    """min g over p ≥ 0, elementwise, λ > 0: an eigenvalue below it leaves no column (Theorem 2.7; Theorem 4.8).
 
     3(λ/8)^{2/3} for β = 0. As a function of λ it is the inverse of `fold_strength`.
     """
@@ -66,30 +71,30 @@ def g_min(strength, smoothing):
 
 def critical_strength(mu_r, smoothing, ensemble="gaussian"):
     """λ₀ = 2√β μ_r ("gaussian") or 4√β μ_r ("rank-one"), elementwise, μ_r > 0: for λ < λ₀ every second-order stationary
-    point has exactly r columns (benign landscape theorem, chapters 2 and 6; not necessary for "rank-one")."""
+    point has exactly r columns (Theorem 2.5; Theorem 6.5, where the condition is not necessary)."""
     mu_r, beta = _eigenvalue(mu_r, smoothing, "mu_r")
     return ({"gaussian": 2, "rank-one": 4}[choice("ensemble", ensemble, ENSEMBLES)] * np.sqrt(beta) * mu_r)[()]
 
 
 def global_strength(mu, smoothing):
     """λ_glob = 2((2μ + β)/3)^{3/2}, elementwise, or λ₀ where μ ≤ β: from it on a global minimum misses the eigenvalue
-    μ > 0 ("gaussian"; phase picture, chapter 2)."""
+    μ > 0 ("gaussian"; Theorem 2.7)."""
     mu, beta = _eigenvalue(mu, smoothing)
     return np.where(mu > beta, 2 * ((2 * mu + beta) / 3) ** 1.5, 2 * np.sqrt(beta) * mu)[()]
 
 
 def fold_strength(mu, smoothing):
     """λ_fold = 4(μ − p_f)(p_f + β)^{3/2}/(p_f + 2β), p_f = [μ − 10β + √((μ + 2β)(μ + 26β))]/6, elementwise, or λ₀ where
-    μ ≤ β: from it on no minimum keeps the eigenvalue μ > 0 ("gaussian"; phase picture, chapter 2)."""
+    μ ≤ β: from it on no minimum keeps the eigenvalue μ > 0 ("gaussian"; Theorem 2.7)."""
     mu, beta = _eigenvalue(mu, smoothing)
     p = np.maximum(mu - 10 * beta + np.sqrt((mu + 2 * beta) * (mu + 26 * beta)), 0) / 6
     return np.where(mu > beta, 4 * (mu - p) * (p + beta) ** 1.5 / (p + 2 * beta), 2 * np.sqrt(beta) * mu)[()]
 
 
 def phase(mu, strength, smoothing):
-    """Which local minima (p − μ)² + λ h(p) has on p ≥ 0, elementwise, μ > 0, as an index into PHASES: 0 only the larger
-    root of g(p) = μ; 1 also p = 0, spurious; 2 also p = 0, as good or better; 3 only p = 0 ("gaussian"; phase picture,
-    chapter 2: the borders are λ₀, λ_glob, λ_fold)."""
+    """Which local minima ψ_μ has on p ≥ 0, elementwise, μ > 0, as an index into PHASES: 0 only the larger root of
+    g(p) = μ; 1 also p = 0, spurious; 2 also p = 0, as good or better; 3 only p = 0 ("gaussian"; Theorem 2.7: the
+    borders are λ₀, λ_glob, λ_fold)."""
     strength, beta = _scales(strength, smoothing)
     second = strength > critical_strength(mu, beta)
     codes = np.where(second, 1 + (strength >= global_strength(mu, beta)), 0)
@@ -98,7 +103,7 @@ def phase(mu, strength, smoothing):
 
 def shrunk_eigenvalue(mu, strength, smoothing):
     """The squared column norm with which the eigenvalue μ > 0 survives, elementwise: the largest root of g(p) = μ, the
-    only one for λ < 2√β μ; 0 where no minimum keeps it ("gaussian"; benign landscape theorem, chapter 2)."""
+    only one for λ < 2√β μ; 0 where no minimum keeps it ("gaussian"; Theorems 2.5 and 2.7)."""
     mu, (strength, beta) = array("mu", mu, low=0, strict=True), _scales(strength, smoothing)
     least = bending_point(strength, beta)
     root = _zero(lambda p: p + strength / 2 * _dh(p, beta) - mu, least + 0 * mu, np.maximum(mu, least))
@@ -113,8 +118,7 @@ def _pair(p, s, strength, smoothing):
 
 
 def rotation_speed(p, s, strength, smoothing, *, exact=False):
-    """The rate at which two columns of squared norms p ≥ s > 0 turn orthogonal under gradient flow (slow rotation,
-    chapter 2).
+    """The rate at which two columns of squared norms p ≥ s > 0 turn orthogonal under gradient flow (Proposition 2.8).
 
     c = 2λ(p − s)D/(p + s), D = h'(s) − h'(p), on the orbit of a fixed X, for any loss of UUᵀ; `exact`: with X free, the
     Hessian's eigenvalue 2[(p + s) − √((p + s)² − 2λD(p − s) + λ²D²)] ("gaussian").
@@ -128,9 +132,8 @@ def rotation_speed(p, s, strength, smoothing, *, exact=False):
 
 
 def rotation_angle(t, theta0, p, s, strength, smoothing):
-    """The angle θ(t) that two columns still have to turn, elementwise in t ≥ 0, from theta0 in [0, π/2] (slow rotation,
-    chapter 2): θ' = −[λ(p − s)/(p + s)] sin 2θ [h'(s(θ)) − h'(p(θ))], p(θ) = p cos²θ + s sin²θ = p + s − s(θ), X
-    fixed."""
+    """The angle θ(t) that two columns still have to turn, elementwise in t ≥ 0, from theta0 in [0, π/2], X fixed:
+    θ' = −[λ(p − s)/(p + s)] sin 2θ [h'(s(θ)) − h'(p(θ))], p(θ) = p cos²θ + s sin²θ = p + s − s(θ) (Proposition 2.8)."""
     t, theta0 = array("t", t, low=0), number("theta0", theta0, low=0, high=math.pi / 2)
     p, s, strength, beta = _pair(p, s, strength, smoothing)
 
@@ -144,25 +147,17 @@ def rotation_angle(t, theta0, p, s, strength, smoothing):
     return path.sol(t.ravel())[0].reshape(t.shape)[()]
 
 
-def rotation_angle_law(t, theta0, p, s, strength, smoothing):
-    """θ(t) from tan 2θ(t) = tan 2θ(0) e^{−ct}, elementwise in t ≥ 0, theta0 in [0, π/4]: `rotation_angle` in the limit
-    of nearly equal p and s (slow rotation, chapter 2)."""
-    theta0 = number("theta0", theta0, low=0, high=math.pi / 4)
-    decay = np.exp(-rotation_speed(p, s, strength, smoothing) * array("t", t, low=0))
-    return (np.arctan2(math.sin(2 * theta0) * decay, math.cos(2 * theta0)) / 2)[()]
-
-
 def death_speed(strength, smoothing, p=None):
     """The rate 2λ(β^{−1/2} − h'(p)) at which a small column dies along a learned eigenvector of squared norm p > 0
-    under gradient flow, or 2λβ^{−1/2} off the range of M (p=None); β > 0 ("gaussian"; slow rotation, chapter 2)."""
+    under gradient flow, or 2λβ^{−1/2} off the range of M (p=None); β > 0 ("gaussian"; Proposition 2.8)."""
     strength, beta = number("strength", strength, low=0), number("smoothing", smoothing, low=0, strict=True)
     return 2 * strength * (beta**-0.5 - (0 if p is None else _dh(number("p", p, low=0, strict=True), beta)))
 
 
 def robust_orthogonality_bound(eps, gamma, strength, norm):
-    """max{(2.6 ε/λ)^{1/3}, (2.3 γv/λ)^{1/2}}, elementwise: at an (ε, γ)-approximate second-order stationary point of any
-    loss, |cos∠| of two columns of norm ≥ 2√β is at most this, where v = `norm` > 0 is the norm of the smaller one
-    (Theorem 2.9). λ > 0; says nothing from 1 on."""
+    """max{(2.6 ε/λ)^{1/3}, (2.3 γv/λ)^{1/2}} ≥ |cos∠|, elementwise, for two columns of norm ≥ 2√β at an
+    (ε, γ)-approximate second-order stationary point of any loss, v = `norm` > 0 the norm of the smaller one (Theorem
+    2.9). λ > 0; says nothing from 1 on."""
     eps, gamma = array("eps", eps, low=0), array("gamma", gamma, low=0)
     strength, norm = (array(name, x, low=0, strict=True) for name, x in (("strength", strength), ("norm", norm)))
     return np.maximum((2.6 * eps / strength) ** (1 / 3), np.sqrt(2.3 * gamma * norm / strength))[()]
