@@ -1,8 +1,39 @@
 """What the checks of the problem sets share: instances to try an answer on, comparisons that say what went wrong."""
 
+import builtins
+import functools
+import types
+
 import torch
 
 from helpers.arguments import generator
+
+OWN = {"__builtins__": builtins}  # where checks run: filled below with what they may use
+
+
+def checks(*names):
+    """Decorator for a check in a notebook: it runs in a namespace of its own, where nothing that the notebook calls
+    `result` or `sum` can get in its way. names: the notebook's answers, which are looked up when the check runs.
+
+    In that namespace there are torch, the functions of this module, and all functions that were decorated before; what
+    else a check needs it imports itself. NameError if the notebook has no such answer."""
+
+    def decorate(check):
+        notebook = check.__globals__
+
+        @functools.wraps(check)
+        def run(*args, **options):
+            if missing := [name for name in names if name not in notebook]:
+                raise NameError(f"There is no {missing[0]} to check: run the cell with your answer first.")
+            own = {**OWN, **{name: notebook[name] for name in names}}
+            same_check = types.FunctionType(check.__code__, own, check.__name__, check.__defaults__, check.__closure__)
+            same_check.__kwdefaults__ = check.__kwdefaults__
+            return same_check(*args, **options)
+
+        OWN[check.__name__] = run
+        return run
+
+    return decorate
 
 
 def draw(*shape, seed):
@@ -61,3 +92,6 @@ def same(got, want, what, hints=None, *, tolerance=1e-6):
 def _hint(ratio, hints):
     fitting = [text for factor, text in (hints or {}).items() if abs(ratio - factor) <= 1e-4 * abs(factor)]
     return f" {fitting[0]}" if fitting else ""
+
+
+OWN |= {"torch": torch, "draw": draw, "symmetric": symmetric, "slope": slope, "result": result, "same": same}

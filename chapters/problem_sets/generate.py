@@ -72,7 +72,7 @@ def main():
         course = Course(Path(folder), HERE / "nbgrader_config.py")
         for path in sorted(given.source.glob("*/*.ipynb")):
             if path.stem == path.parent.name:
-                sets[path.stem], release = course.add_set(path)
+                sets[path.stem], release, _ = course.add_set(path)
                 place = given.release / path.stem / path.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(released(release), encoding="utf-8", newline="\n")

@@ -1,100 +1,132 @@
 """Grade a folder of submissions: `python chapters/problem_sets/grade.py SUBMISSIONS` (`make grade`).
 
 SUBMISSIONS holds one folder a student, in it psN/psN.ipynb or psN.ipynb. The folder of the grades gets gradebook.csv,
-problems.csv and feedback/STUDENT/psN/psN.html. With --marks-only nothing is run: after marking by hand, in
-nbgrader's formgrader or in a CSV file (--by-hand), the tables and pages are written anew.
+problems.csv and feedback/STUDENT/psN/psN.html. The same command again goes on where it was interrupted, and runs only
+what has changed. With --marks-only nothing is run: after marking by hand, in nbgrader's formgrader or in a table
+(--by-hand), the tables and pages are written anew.
+
+Exit status: 0, or 3 when there are submissions with which the grader failed, which the last line counts; 1 when nothing
+was graded, with a sentence that says why.
 """
 
 import argparse
-import dataclasses
-import hashlib
+import importlib.metadata
+import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from grading import accounts, collect, isolation, record, restore  # noqa: E402
+from grading import collect, jobs, pages, record, restore, sandbox  # noqa: E402
 
-BOOK = HERE.parents[1]
-
-
-def graded(submission, *versions_and_more):
-    """As `grade_one`; if the grader itself fails on a submission, that is what its line says, and the others go on."""
-    try:
-        return grade_one(submission, *versions_and_more)
-    except Exception as error:
-        message = f"the grader failed here, grade this one by hand: {type(error).__name__}: {error}"
-        blank = dataclasses.replace(submission, status="failed", message=message)
-        return grade_one(blank, *versions_and_more)
+NEED_A_LOOK = 3
 
 
-def grade_one(submission, master, release, course_copy, limits, account):
-    """Run one submission: (notebook with outputs, status, message).
+class Command:
+    """One run of the command: which sets, whose submissions, what could not be kept."""
 
-    Status: graded, stopped, unreadable, missing or failed."""
-    if submission.status != "found":
-        notebook = restore.untouched(master, release, submission.message)
-        restore.write_outputs(notebook, {}, restore.to_run(notebook)[1], submission.message)
-        return notebook, submission.status, submission.message
-    notebook, notes = restore.restore(master, release, submission.cells)
-    cells, tokens = restore.to_run(notebook)
-    outcome = isolation.run(cells, course_copy, limits, account)
-    reason = outcome.ended or "the check did not run to its end"
-    restore.write_outputs(notebook, outcome.outputs, tokens, reason)
-    message = "; ".join(([outcome.ended] if outcome.ended else []) + outcome.notes + notes)
-    if message:
-        notebook.cells.insert(0, restore.remark(f"**About this submission:** {message}."))
-    return notebook, "stopped" if outcome.ended else "graded", message
+    def __init__(self, given):
+        self.given, self.failed = given, []
+        self.course = record.Course(given.grades.resolve(), HERE / "nbgrader_config.py")
+
+    def masters(self):
+        """{set: its master} of the sets to grade: those asked for, else all that somebody submitted."""
+        source, submissions = self.given.source.resolve(), self.given.submissions
+        there = {path.stem: path for path in sorted(source.glob("*/*.ipynb")) if path.stem == path.parent.name}
+        if unknown := set(self.given.sets or []) - set(there):
+            raise ValueError(f"no problem set {', '.join(sorted(unknown))} in {source}: there are {', '.join(there)}")
+        names = self.given.sets or collect.submitted_sets(submissions, there)
+        if not names:
+            raise ValueError(f"no submission in {submissions}: expected STUDENT/ps1/ps1.ipynb or STUDENT/ps1.ipynb")
+        return {name: there[name] for name in names}
+
+    def grade(self):
+        """Run what has to be run, and keep each outcome as it comes."""
+        given = self.given
+        limits = sandbox.Limits(given.seconds, given.cell_seconds, int(given.memory * 1e9))
+        sets = {name: self.course.add_set(path) for name, path in self.masters().items()}
+        students = collect.students(given.submissions)
+        how = f"on {given.cluster}" if given.cluster else f"{given.jobs} at once"
+        print(f"{', '.join(sets)}, {len(students)} students; {how}, {sandbox.words(not given.unprotected)}", flush=True)
+        if ignored := collect.ignored(given.submissions):
+            print(f"in no student's folder, ignored: {', '.join(ignored)}")
+
+        def job(submission):
+            return jobs.Job(submission, *sets[submission.set_name], limits, not given.unprotected, jobs.code_version())
+
+        for tried, outcome in self._run([job(jobs.reference(name, text)) for name, (text, *_) in sets.items()]):
+            self._must_be_right(tried, outcome)
+        todo = []
+        for name, (_, release, _) in sets.items():
+            handed_out = restore.handed_out(release)
+            todo += [job(collect.collect(given.submissions, student, name, handed_out)) for student in students]
+        new = [one for one in todo if given.again or not self._is_done(one)]
+        if len(new) < len(todo):
+            print(f"{len(todo) - len(new)} submissions have been graded as they are")
+        with tqdm(total=len(new), disable=None, unit="submission") as bar:
+            for one, outcome in self._run(new):
+                self._keep(one, outcome, bar)
+                bar.update()
+
+    def _run(self, todo):
+        return (
+            jobs.run_on_cluster(todo, self.given.cluster)
+            if self.given.cluster
+            else jobs.run_here(todo, self.given.jobs)
+        )
+
+    def _is_done(self, job):
+        notebook = self.course.read(self.course.place(job.submission.student, job.submission.set_name))
+        run = notebook and notebook.metadata[record.GRADED]
+        return run and run["status"] == "graded" and run["key"] == job.key()
+
+    @staticmethod
+    def _must_be_right(job, outcome):
+        if isinstance(outcome, BaseException):
+            raise RuntimeError(str(outcome)) from outcome
+        run = outcome.metadata[record.GRADED]
+        if wrong := [f"{name}: {why}" for name, why in run["said"].items() if why]:
+            more = f" ({run['message']})" if run["message"] else ""
+            raise RuntimeError(f"the master's own answers to {run['set']} lose points here{more}. {wrong[0]}")
+
+    def _keep(self, job, outcome, bar):
+        if isinstance(outcome, BaseException):
+            outcome = jobs.failed(job, outcome)
+        student, name = job.submission.student, job.submission.set_name
+        try:
+            try:
+                self.course.save(outcome)
+            except Exception as error:
+                outcome = jobs.failed(job, error)
+                self.course.save(outcome)
+        except Exception as error:  # not even that can be kept: the line goes into the table alone
+            self.failed.append((student, name, f"nothing of it can be kept: {type(error).__name__}: {error}"[:500]))
+        run = outcome.metadata[record.GRADED]
+        bar.write(f"{collect.label(student)}, {name}: {run['status']}{': ' * bool(run['message'])}{run['message']}")
+
+    def finish(self):
+        """Write the tables, then the pages, then the tables once more if a page could not be: gradebook.csv's lines."""
+        lines = self.course.write_tables(self.failed)
+        writer, runs, trouble = pages.Pages(self.course), list(self.course.runs()), False
+        for notebook in tqdm(runs, disable=None, unit="page"):
+            run = notebook.metadata[record.GRADED]
+            try:
+                reason = writer.write(notebook)
+            except Exception as error:
+                reason = f"its page cannot be written: {type(error).__name__}: {error}"[:300]
+            if reason and reason not in run["message"]:
+                trouble = True
+                run.update(status="failed", message="; ".join(filter(None, [run["message"], reason])))
+                self.course.write(pages.plain(notebook))
+        return self.course.write_tables(self.failed) if trouble else lines
 
 
-def fingerprints(tops):
-    """{file: hash} of all files below these folders: to see whether anything has touched them."""
-    files = [path for top in tops for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def grade(submissions, grades, source, names, limits, jobs):
-    """Grade the sets `names` (None: all that somebody submitted); the lines of gradebook.csv."""
-    masters = {path.stem: path for path in sorted(source.glob("*/*.ipynb")) if path.stem == path.parent.name}
-    if unknown := set(names or []) - set(masters):
-        sys.exit(f"no problem set {', '.join(sorted(unknown))} in {source}: there are {', '.join(masters)}")
-    names = names or collect.submitted_sets(submissions, masters)
-    if not names:
-        sys.exit(f"no submission in {submissions}: expected STUDENT/ps1/ps1.ipynb or STUDENT/ps1.ipynb")
-    course = record.Course(grades, HERE / "nbgrader_config.py")
-    versions = {name: course.add_set(masters[name]) for name in names}
-    course_copy = isolation.CourseCopy(BOOK)
-    guarded = [source, HERE / "grading", grades]  # helpers/ is packed already: a change there comes too late to matter
-    before = fingerprints(guarded)
-    isolation.adopt_orphans()
-    users = accounts.Accounts(jobs)
-    print(f"{', '.join(names)}, {len(collect.students(submissions))} students; {users}", flush=True)
-
-    def work(item):
-        submission = collect.collect(submissions, *item)
-        with users.one() as account:
-            result = graded(submission, *versions[item[1]], course_copy, limits, account)
-        print(f"{item[0]}, {item[1]}: {result[1]}{': ' * bool(result[2])}{result[2]}", flush=True)
-        return item, result
-
-    everyone = [(student, name) for name in names for student in collect.students(submissions)]
-    with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(work, everyone))
-    if touched := [str(path) for path, _ in before.items() ^ fingerprints(guarded).items()]:
-        names = ", ".join(sorted(set(touched))[:5])
-        sys.exit(f"While submissions ran, files changed that they must not touch: {names}. No mark was written. "
-                 "Was it you? Else grade in a container, on a fresh copy of the book.")  # fmt: skip
-    states = course.read_states()
-    for (student, name), (notebook, status, message) in results:
-        course.save(student, name, notebook)
-        states.setdefault(student, {})[name] = [status, message]
-    course.write_states(states)
-    lines = course.write_tables()
-    for student, name in everyone:
-        course.write_feedback(student, name)
-    return lines
+def installed():
+    """{package: version} of this environment."""
+    return {found.metadata["Name"]: found.version for found in importlib.metadata.distributions()}
 
 
 def main():
@@ -103,31 +135,44 @@ def main():
     words.add_argument("--grades", type=Path, default=Path("grades"), help="where marks and feedback go")
     words.add_argument("--source", type=Path, default=HERE / "source", help="the masters, psN/psN.ipynb")
     words.add_argument("--sets", nargs="*", help="the sets to grade; without it all that somebody submitted")
-    words.add_argument("--jobs", type=int, default=2, help="how many submissions run at once")
-    words.add_argument("--seconds", type=int, default=isolation.Limits.seconds, help="limit for one submission")
-    words.add_argument("--cell-seconds", type=int, default=isolation.Limits.cell_seconds, help="limit for one cell")
-    words.add_argument("--memory", type=float, default=isolation.Limits.memory / 1e9, help="limit in GB")
+    words.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many submissions run at once")
+    words.add_argument("--cluster", metavar="ADDRESS", help="run them on the workers of this Dask scheduler")
+    words.add_argument("--again", action="store_true", help="run also what has been graded as it is")
+    words.add_argument("--seconds", type=int, default=sandbox.Limits.seconds, help="limit for one submission")
+    words.add_argument("--cell-seconds", type=int, default=sandbox.Limits.cell_seconds, help="limit for one cell")
+    words.add_argument("--memory", type=float, default=sandbox.Limits.memory / 1e9, help="limit in GB")
+    words.add_argument(
+        "--unprotected", action="store_true", help="without a sandbox: submissions can do all you can do"
+    )
     words.add_argument("--marks-only", action="store_true", help="write tables and feedback from the marks as they are")
-    words.add_argument("--by-hand", type=Path, help="with --marks-only: take over marks from this CSV file")
+    words.add_argument("--by-hand", type=Path, help="with --marks-only: take over marks from this table")
     given = words.parse_args()
-    grades = given.grades.resolve()
-    if given.marks_only:
-        course = record.Course(grades, HERE / "nbgrader_config.py")
-        try:
-            print(f"{course.mark_by_hand(given.by_hand) if given.by_hand else 0} marks taken over")
-        except (OSError, ValueError) as error:
-            sys.exit(f"No mark was taken over. {error}")
-        for student, sets in course.read_states().items():
-            for name in sets:
-                course.write_feedback(student, name)
-        lines = course.write_tables()
-    elif given.submissions is None or not given.submissions.is_dir():
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    if not given.marks_only and (given.submissions is None or not given.submissions.is_dir()):
         sys.exit("Which folder? make grade SUBMISSIONS=folder, one folder a student in it.")
-    else:
-        limits = isolation.Limits(given.seconds, given.cell_seconds, int(given.memory * 1e9))
-        lines = grade(given.submissions.resolve(), grades, given.source.resolve(), given.sets, limits, given.jobs)
-    pending = sum(line[8] > 0 for line in lines)
-    print(f"{len(lines)} submissions in {given.grades}/gradebook.csv, {pending} of them with answers to mark by hand")
+    before = installed()
+    try:
+        command = Command(given)
+        if given.marks_only:
+            count = command.course.mark_by_hand(given.by_hand) if given.by_hand else 0
+            print(f"{count} mark{'s' * (count != 1)} taken over")
+        else:
+            command.grade()
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"Nothing was {'taken over' if given.marks_only else 'graded'}. {error}")
+    except KeyboardInterrupt:
+        print("\nInterrupted: the same command goes on where it stopped.")
+    lines = command.finish()
+    if changed := {name for name, _ in before.items() ^ installed().items()}:
+        sys.exit(f"While submissions ran, packages of your environment changed: {', '.join(sorted(changed))}. "
+                 "Trust no mark: make the environment anew, and grade in a sandbox.")  # fmt: skip
+    pending, failed = sum(line[8] > 0 for line in lines), sum(line[9] == "failed" for line in lines)
+    look = f"; {failed} NEED A LOOK: status failed" if failed else ""
+    print(
+        f"{len(lines)} submissions in {given.grades}/gradebook.csv, {pending} of them with answers to mark by hand{look}"
+    )
+    sys.exit(NEED_A_LOOK if failed else 0)
 
 
 if __name__ == "__main__":

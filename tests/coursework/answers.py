@@ -1,12 +1,14 @@
 """Puts other answers into a master notebook and runs it as the grader would, without a kernel: for test_coursework."""
 
+import builtins
 import re
 import textwrap
 from functools import lru_cache
+from pathlib import Path
 
 import nbformat
-from notebooks import CHAPTERS
 
+CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
 SOURCE = CHAPTERS / "problem_sets" / "source"
 RELEASE = CHAPTERS / "problem_sets" / "release"
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION\n?", re.MULTILINE | re.DOTALL)
@@ -50,13 +52,21 @@ def prepared(set_name):
     return namespace
 
 
-def grade(set_name, problem, answer=None):
-    """Run the answer to one problem (None: the reference) and its check; the exception that it ends with, or None."""
+def grade(set_name, problem, answer=None, *, visible=False, spoilt=False):
+    """Run the answer to one problem (None: the reference) and its check; the exception that it ends with, or None.
+
+    visible: only what students see of the check. spoilt: in between, the notebook calls something else by each name that
+    the answer does not use, imported and built-in ones too."""
     namespace, there = dict(prepared(set_name)), cells(set_name)
-    source = there[problem].source
+    source = there[problem].source if answer is None else with_answer(there[problem].source, answer)
+    check = there[f"{problem}-check"]
     try:
-        _run(source if answer is None else with_answer(source, answer), f"{set_name}, {problem}", namespace)
-        _run(there[f"{problem}-check"].source, f"{set_name}, {problem}-check", namespace)
+        _run(source, f"{set_name}, {problem}", namespace)
+        if spoilt:
+            used = set(re.findall(r"\w+", source))
+            taken = [n for n in [*namespace, *dir(builtins)] if n not in used and not n.startswith("_")]
+            namespace |= dict.fromkeys([n for n in taken if n.islower()], "the student's own")
+        _run(student_cell(check) if visible else check.source, f"{set_name}, {problem}-check", namespace)
     except (Exception, SystemExit) as error:
         return error
     return None

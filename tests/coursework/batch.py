@@ -149,7 +149,7 @@ def submissions():
         "wrong-pruning": (solved({"pruning": ps1.WRONG["pruning"]["one too many"]}), without("pruning"), "graded", ""),
         "broken-syntax": (solved({"gradient": "return 4 *** 5"}), without("gradient"), "graded", ""),
         "broken-deleted-cells": (with_cells(_delete), without("gradient"), "graded", "deleted"),
-        "broken-names-lost": (with_cells(_renamed), 0, "graded", "deleted"),
+        "broken-names-lost": (with_cells(_renamed), ALL, "graded", "deleted"),
         "broken-no-file": (None, 0, "missing", "no file"),
         "broken-not-json": ("%PDF-1.7 my homework", 0, "unreadable", "not JSON"),
         "broken-old-format": (json.dumps({"worksheets": [], "nbformat": 3}), 0, "unreadable", "no list of cells"),
@@ -164,23 +164,102 @@ def submissions():
         "hostile-forks": (solved({"pruning": FORKS}), without("pruning", "pipeline"), "stopped", "it "),
         "hostile-memory": (solved({"adjoint": "return torch.ones(10**6, 10**6)"}), without("adjoint"), "graded", ""),
         "hostile-escapes": (solved({"adjoint": ESCAPES}), without("adjoint"), "graded", ""),
-        "hostile-meddles": (solved({"adjoint": MEDDLES}), 0, "stopped", "longer"),
+        "hostile-meddles": (solved({"adjoint": MEDDLES}), 0, "stopped", "no longer"),
         "hostile-snoops": (solved({"adjoint": SNOOPS}), without("adjoint"), "graded", ""),
     }
 
 
+def _with_own(*cells, before="gradient", answers=None):
+    """The solved notebook with code cells of the student's own in front of a cell."""
+    notebook = solved(answers)
+    place = notebook.cells.index(named(notebook, before))
+    notebook.cells[place:place] = [nbformat.v4.new_code_cell(source) for source in cells]
+    return notebook
+
+
+def _beside(notebook):
+    """Derivation, figure and open answer stand in cells of their own below the untouched ones."""
+    for name in ("derivation", "figure", "open"):
+        cell = named(notebook, name)
+        make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        notebook.cells.insert(notebook.cells.index(cell) + 1, make(cell.source))
+        cell.source = named(unsolved(), name).source
+
+
+def _split(notebook):
+    cell = named(notebook, "gradient")
+    parts = ["def misfit(A, y, U):\n    return torch.einsum('iab,ab->i', A, U @ U.T) - y",
+             "def gradient(A, y, U):\n    return 4 / len(y) * torch.einsum('i,iab->ab', misfit(A, y, U), A) @ U"]  # fmt: skip
+    place = notebook.cells.index(cell)
+    pieces = [nbformat.from_dict({**cell, "source": part, "id": f"part-{k}"}) for k, part in enumerate(parts)]
+    notebook.cells[place : place + 1] = pieces
+
+
+def _attachment(notebook, data):
+    named(notebook, "derivation").source = "![page1](attachment:page1.png)"
+    named(notebook, "derivation")["attachments"] = {"page1.png": {"image/png": data}}
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURES = {"odd-picture": PIXEL, "odd-svg": "data:image/svg+xml;base64,", "odd-jpeg": "data:image/jpeg;base64,"}
+NAMES = "result = same = draw = slope = symmetric = check_gradient = sensing = print = len = sum = list = 7"
+FORMAT = "%config InlineBackend.figure_formats = ['{}']"
+
+
+def odd():
+    """{student: as in `submissions`} of what is unusual and right: its points stay, or its message says what is lost."""
+    halves = json.dumps(solved()).replace("There is no single answer", "\\ud83d There is no single answer")
+    big = solved()
+    named(big, "figure").outputs = [nbformat.v4.new_output("stream", name="stdout", text="x" * 21_000_000)]
+    windows = with_cells(lambda nb: [cell.update(source=cell.source.replace("\n", "\r\n")) for cell in nb.cells])
+    wide = {"figure": "fig = plt.figure(figsize=(30, 30), dpi=300)\nfig.figimage(np.random.rand(9000, 9000))"}
+    huge = with_cells(lambda nb: named(nb, "figure").update(source="import numpy as np\n" + wide["figure"]))
+    return {
+        "odd-picture": (with_cells(lambda nb: _attachment(nb, PIXEL)), ALL, "graded", ""),
+        "odd-lost-picture": (with_cells(lambda nb: _attachment(nb, "iVBORw0KGgo=")), ALL, "graded", "page1.png"),
+        "odd-half-emoji": (halves, ALL, "graded", ""),
+        "odd-beside": (with_cells(_beside), ALL, "graded", "derivation, figure, open"),
+        "odd-split": (with_cells(_split), ALL, "graded", "all run: gradient"),
+        "odd-names": (_with_own(NAMES, before="gradient-check"), ALL, "graded", ""),
+        "odd-star": (_with_own("from numpy import *"), ALL, "graded", ""),
+        "odd-pylab": (_with_own("%pylab inline"), ALL, "graded", ""),
+        "odd-big-outputs": (big, ALL, "graded", ""),
+        "odd-windows": (windows, ALL, "graded", ""),
+        "odd-svg": (_with_own(FORMAT.format("svg")), ALL, "graded", ""),
+        "odd-jpeg": (_with_own(FORMAT.format("jpeg")), ALL, "graded", ""),
+        "odd-pdf": (_with_own(FORMAT.format("pdf")), ALL, "graded", "application/pdf"),
+        "odd-huge-figure": (huge, ALL, "graded", "image/png"),
+        "odd-installs": (_with_own('%pip install -q "tqdm==4.66.5"'), ALL, "graded", ""),
+        "odd [name]*? 100% ä'\"": (solved(), ALL, "graded", ""),
+        "=odd name\nof two lines": (solved(), ALL, "graded", ""),
+    }
+
+
+def write_odd(folder):
+    """Write them, and two folders whose names are no UTF-8 or as long as a name can be; {name in the tables: marks}."""
+    expected = _write(folder, odd())
+    latin, long = b"odd-m\xfcller".decode("utf-8", "surrogateescape"), "odd-" + "ä" * 120
+    _write(folder, {latin: odd()["odd-split"], long: odd()["odd-windows"]})
+    lines = "=odd name\nof two lines"
+    expected["'=odd name\\nof two lines"] = expected.pop(lines)
+    return expected | {"odd-m\\udcfcller": odd()["odd-split"][1:], long: odd()["odd-windows"][1:]}
+
+
 def write(folder):
-    """Write them as STUDENT/ps1/ps1.ipynb; {student: (points, status, word)}."""
+    """Write the thirty as STUDENT/ps1/ps1.ipynb; {student: (points, status, word)}."""
+    return _write(folder, submissions())
+
+
+def _write(folder, those):
     expected = {}
-    for student, (content, *marks) in submissions().items():
+    for student, (content, *marks) in those.items():
         place = folder / student / SET
         place.mkdir(parents=True)
-        if isinstance(content, str):
-            (place / f"{SET}.ipynb").write_text(content, encoding="utf-8")
-        elif content is None:
+        if content is None:
             (place / "my homework.txt").write_text("I ran out of time.", encoding="utf-8")
         else:
-            nbformat.write(content, place / f"{SET}.ipynb")
+            text = content if isinstance(content, str) else json.dumps(content)
+            (place / f"{SET}.ipynb").write_text(text, encoding="utf-8")
         expected[student] = tuple(marks)
     return expected
 

@@ -51,10 +51,15 @@ WRONG = {
         "signed sum": ("U.norm(dim=0)", "U.sum(dim=0)"),
         "zeroes instead of dropping": "V = U.clone()\nV[:, U.norm(dim=0).argsort(descending=True)[m:]] = 0\nreturn V",
         "hard-coded m": ("[:m]", "[:3]"),
+        "copies of the largest": "return U[:, [int(U.norm(dim=0).argmax())] * m]",
     },
     "pipeline": {
         "no penalty": ("penalty=penalty, steps", "steps"),
         "told two columns": ("threshold=penalty.threshold", "keep=2"),
+        "told the rank": ("threshold=penalty.threshold", "keep=problem.r"),
+        "fine-tunes the unpruned": (
+            "fine_tune(problem, pruned)", "fine_tune(problem, train(problem, U0, penalty=penalty, steps=600).U)"
+        ),
         "no fine-tuning": ("fine_tune(problem, pruned).U", "pruned"),
         "fine-tunes with the penalty": ("fine_tune(problem, pruned)", "fine_tune(problem, pruned, penalty=penalty)"),
         "prunes before training": (

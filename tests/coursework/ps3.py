@@ -24,6 +24,7 @@ WRONG = {
         "largest of the whole batch": ("norms.amax(-1, keepdim=True)", "norms.max()"),
         "those below": (">= c", "< c"),
         "strictly above": (">= c", "> c"),
+        "largest of the whole batch": ("norms.amax(-1, keepdim=True)", "norms.max()"),
         "largest entry": ("U.norm(dim=-2)", "U.abs().amax(-2)"),
         "no batch": "norms = U.norm(dim=0)\nreturn (norms >= c * norms.max()).sum()",
         "visible c": ("c * norms", "0.5 * norms"),
@@ -137,3 +138,5 @@ X = prune(U, keep=round(fraction * k))
 return float(((X @ X.mT - M).norm(dim=(1, 2)) / M.norm()).mean())""",
     },
 }
+
+FITTED = {"experiment": ["visible answer"]}  # made from the visible instance: only the hidden ones tell

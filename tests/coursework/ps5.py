@@ -127,3 +127,5 @@ for i in range(draws):
 return total / draws * n / noise**2 / (r * d - r * (r - 1) / 2)""",
     },
 }
+
+FITTED = {"rate": ["visible answer"]}  # made from the visible instance: only the hidden ones tell

@@ -66,6 +66,7 @@ WRONG = {
         "loss instead of error": ("problem.error(plain)", "problem.loss(plain)"),
         "all units": ("pruned.shape[1]", "k"),
         "told two units": ("threshold=penalty.threshold", "keep=2"),
+        "told the teacher's units": ("threshold=penalty.threshold", "keep=r"),
     },
 }
 

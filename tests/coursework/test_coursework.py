@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from chapter_runs import environment, stand_in_repository, with_address
 from coursework import answers
-from notebooks import CHAPTERS, ROOT
+from coursework.answers import CHAPTERS
 
 SETS = sorted(path.stem for path in answers.SOURCE.glob("ps*/ps*.ipynb"))
 PROBLEMS = [(name, problem) for name in SETS for problem in answers.coding_problems(name)]
@@ -60,6 +60,23 @@ def test_wrong_answer_loses_the_points(set_name, problem, name):
     assert error is not None, "the check did not notice"
     assert not isinstance(error, SyntaxError | NameError), f"a slip in the test's answer, not a wrong one: {error!r}"
     assert str(error), "a lost point comes with a reason"
+
+
+@pytest.mark.parametrize("set_name", SETS)
+def test_what_students_see_tells_wrong_answers_apart(set_name):
+    """A wrong answer fails already the visible part of its check, unless it was made from the visible instances."""
+    module = import_module(f"coursework.{set_name}")
+    for problem, wrong in module.WRONG.items():
+        made_up = getattr(module, "FITTED", {}).get(problem, ())
+        for name in wrong:
+            error = answers.grade(set_name, problem, wrong[name], visible=True)
+            assert (error is None) == (name in made_up), f"{problem}, {name}: {error!r}"
+
+
+@pytest.mark.parametrize(("set_name", "problem"), PROBLEMS)
+def test_a_check_does_not_mind_what_the_notebook_calls_its_own(set_name, problem):
+    error = answers.grade(set_name, problem, spoilt=True)
+    assert error is None, repr(error)
 
 
 @pytest.mark.parametrize(("set_name", "problem", "name"), others("RIGHT"))
@@ -150,7 +167,7 @@ def test_coursework_page_lists_the_sets():
     from generate import table, with_table
 
     page = (CHAPTERS / "coursework.md").read_text(encoding="utf-8")
-    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    config = (CHAPTERS.parent / "_config.yml").read_text(encoding="utf-8")
     sets = {name: answers.master(name) for name in SETS}
     assert with_table(page, table(sets, config)) == page, "run `make coursework`"
     addressed = table(sets, "repository: {url: 'https://github.com/example/book', branch: main}")

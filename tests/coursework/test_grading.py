@@ -1,118 +1,42 @@
-"""Grading a folder: submissions are read as data, checks are put back, marks need a token, and a whole batch with
-hostile submissions comes out as it must (slow, needs nbgrader)."""
+"""Grading whole folders, as an instructor does: the batch of thirty, what is odd or hostile, a broken grader, marks by
+hand, an interrupted command, a cluster. Slow; needs nbgrader, and bubblewrap for all that runs submissions."""
 
 import csv
 import json
+import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
-from coursework import answers, batch
-from notebooks import CHAPTERS
+from coursework import answers, batch, hostile
+from coursework.answers import CHAPTERS
 
 sys.path.insert(0, str(CHAPTERS / "problem_sets"))
 
-from grading import collect, restore
+from grading.sandbox import TOOLS, Limits, Sandbox
 
 GRADE = CHAPTERS / "problem_sets" / "grade.py"
-
-
-def cells_of(notebook, tmp_path):
-    """What `collect` reads of a notebook."""
-    nbformat.write(notebook, tmp_path / "ps1.ipynb")
-    return collect.read_cells(tmp_path / "ps1.ipynb")
-
-
-def restored(notebook, tmp_path):
-    return restore.restore(answers.master("ps1"), batch.unsolved(), cells_of(notebook, tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"%PDF-1.7", "not JSON"),
-        (b"\xff\xfe\x00", "not JSON"),
-        (b"[1, 2]", "no list of cells"),
-        (b'{"worksheets": []}', "no list of cells"),
-        (json.dumps({"cells": [{}] * 2000}).encode(), "2000 cells"),
-        (json.dumps({"cells": [{"cell_type": "code", "source": "x" * 300_000}]}).encode(), "no text of at most"),
-        (b" " * 21_000_000, "21 MB"),
-    ],
+needs_sandbox = pytest.mark.skipif(
+    any(not shutil.which(tool) for tool in TOOLS), reason="bubblewrap is not installed: apt-get install bubblewrap"
 )
-def test_what_is_no_notebook_is_refused_with_a_reason(content, reason, tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "ps1.ipynb").write_bytes(content)
-    found = collect.collect(tmp_path, "a", "ps1")
-    assert found.status == "unreadable"
-    assert reason in found.message
+pytestmark = [pytest.mark.slow, needs_sandbox]
 
 
-def test_missing_and_linked_files_are_refused(tmp_path):
-    (tmp_path / "a").mkdir()
-    assert collect.collect(tmp_path, "a", "ps1").status == "missing"
-    (tmp_path / "secret").write_text('{"cells": []}')
-    (tmp_path / "a" / "ps1.ipynb").symlink_to(tmp_path / "secret")
-    assert collect.collect(tmp_path, "a", "ps1").status == "unreadable"
-
-
-def test_odd_cells_are_taken_as_far_as_they_are_text(tmp_path):
-    odd = [1, None, {"cell_type": "raw"}, {"cell_type": "code"}, {"cell_type": "code", "source": ["a", 1, "b"]},
-           {"cell_type": "markdown", "source": "c", "metadata": {"nbgrader": 7}}]  # fmt: skip
-    (tmp_path / "ps1.ipynb").write_text(json.dumps({"cells": odd}))
-    assert [cell.source for cell in collect.read_cells(tmp_path / "ps1.ipynb")] == ["", "ab", "c"]
-
-
-def test_an_untouched_or_solved_notebook_is_restored_without_remarks(tmp_path):
-    for notebook in (batch.unsolved(), batch.solved()):
-        assert restored(notebook, tmp_path)[1] == []
-
-
-def test_checks_set_up_and_order_are_put_back_and_own_cells_stay(tmp_path):
-    order = [c.metadata.nbgrader.grade_id for c in answers.master("ps1").cells if "nbgrader" in c.metadata]
-    for student in ("hostile-edits-tests", "right-reordered", "broken-deleted-cells", "right-own-cells"):
-        notebook, notes = restored(batch.submissions()[student][0], tmp_path)
-        there = {c.metadata.nbgrader.grade_id: c for c in notebook.cells if "nbgrader" in c.metadata}
-        assert list(there) == order
-        masters = answers.cells("ps1")
-        assert [n for n, c in there.items() if c.metadata.nbgrader.locked and c.source != masters[n].source] == []
-        assert sum(c.metadata.nbgrader.get("points", 0) for c in there.values()) == 20
-        assert bool(notes) == (student != "right-own-cells")
-        assert any("def halves" in c.source for c in notebook.cells) == (student == "right-own-cells")
-
-
-def test_a_check_counts_when_its_token_comes_out_and_no_error():
-    notebook, _ = restore.restore(answers.master("ps1"), batch.unsolved(), [])
-    cells, tokens = restore.to_run(notebook)
-    assert len(set(tokens.values())) == len(answers.coding_problems("ps1"))
-    assert all(source.endswith(f"print({token!r})") for _, source, token in cells if token)
-    first, second, third, *_ = tokens
-
-    def stream(text, name="stdout"):
-        return {"output_type": "stream", "name": name, "text": text}
-
-    error = {"output_type": "error", "ename": "E", "evalue": "e", "traceback": []}
-    outputs = {first: [stream("a warning", "stderr"), stream(f"seen\n{tokens[first]}\n")], second: [stream("passed")],
-               third: [stream(tokens[third]), error]}  # fmt: skip
-    restore.write_outputs(notebook, outputs, tokens, "why not")
-    failed = {i: [o.evalue for o in notebook.cells[i].outputs if o.output_type == "error"] for i in tokens}
-    assert failed.pop(first) == []
-    assert failed.pop(third) == ["e"]
-    assert set(map(tuple, failed.values())) == {("why not",)}
-    assert [o.name for o in notebook.cells[first].outputs] == ["stdout", "stdout"], "nbgrader fails cells with stderr"
-    assert tokens[first] not in str(notebook), "the token is not kept"
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """The batch, graded by the command that an instructor types: (folder of the grades, expected, what it printed)."""
-    pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
-    folder = tmp_path_factory.mktemp("batch")
-    expected = batch.write(folder / "submissions")
-    command = [sys.executable, str(GRADE), str(folder / "submissions"), "--grades", str(folder / "grades")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return folder / "grades", expected, run.stdout
+def grade(*words, expect=0, **options):
+    """Run grade.py with these arguments: what it printed. Its exit status must be `expect`."""
+    command = [sys.executable, str(GRADE), *map(str, words)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert run.returncode == expect, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    assert "Warning" not in run.stderr, "libraries' warnings do not reach the instructor"
+    return run.stdout + run.stderr
 
 
 def table(path):
@@ -120,27 +44,52 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.slow
-def test_every_submission_of_the_batch_gets_its_marks(graded):
-    grades, expected, _ = graded
-    lines = {line["student"]: line for line in table(grades / "gradebook.csv")}
-    got = {name: (float(line["auto_points"]), line["status"]) for name, line in lines.items()}
-    assert got == {name: (points, status) for name, (points, status, _) in expected.items()}
-    assert {name for name, (_, _, word) in expected.items() if word not in lines[name]["message"]} == set()
-    assert {line["auto_max"] for line in lines.values()} == {str(batch.ALL)}
+def lines(grades):
+    return {line["student"]: line for line in table(grades / "gradebook.csv")}
 
 
-@pytest.mark.slow
-def test_feedback_says_what_happened(graded):
-    grades, expected, _ = graded
-    for name, (_, _, word) in expected.items():
-        page = (grades / "feedback" / name / "ps1" / "ps1.html").read_text(encoding="utf-8")
-        assert word in page
-    right = (grades / "feedback" / "wrong-gradient" / "ps1" / "ps1.html").read_text(encoding="utf-8")
-    assert "did you differentiate both factors" in right
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The batch with what is odd, graded by the command that an instructor types: (grades, expected, what it printed)."""
+    pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
+    folder = tmp_path_factory.mktemp("batch")
+    expected = batch.write(folder / "submissions")
+    expected |= batch.write_odd(folder / "submissions")
+    return folder / "grades", expected, grade(folder / "submissions", "--grades", folder / "grades")
 
 
-@pytest.mark.slow
+def test_every_submission_gets_its_marks(graded):
+    got = {name: (float(line["auto_points"]), line["status"]) for name, line in lines(graded[0]).items()}
+    assert got == {name: (points, status) for name, (points, status, _) in graded[1].items()}
+
+
+def test_messages_say_what_happened(graded):
+    found = lines(graded[0])
+    assert {n: found[n]["message"] for n, (_, _, word) in graded[1].items() if word not in found[n]["message"]} == {}
+    assert {line["auto_max"] for line in found.values()} == {str(batch.ALL)}
+
+
+def test_answers_beside_their_cell_wait_for_a_marker(graded):
+    found = lines(graded[0])
+    assert {found[name]["manual_pending"] for name in ("odd-beside", "broken-names-lost", "right-reference")} == {"7"}
+    assert found["untouched"]["manual_pending"] == "0"
+
+
+def test_every_student_has_a_page_that_says_what_happened(graded):
+    for folder in (graded[0] / "feedback").iterdir():
+        assert "Score" in (folder / "ps1" / "ps1.html").read_text(encoding="utf-8")
+    assert len(list((graded[0] / "feedback").iterdir())) == len(graded[1])
+    page = (graded[0] / "feedback" / "wrong-gradient" / "ps1" / "ps1.html").read_text(encoding="utf-8")
+    assert "did you differentiate both factors" in page
+    for name, picture in batch.PICTURES.items():
+        assert picture in (graded[0] / "feedback" / name / "ps1" / "ps1.html").read_text(encoding="utf-8"), name
+
+
+def test_formgrader_can_read_every_notebook(graded):
+    for path in (graded[0] / "autograded").glob("*/*/*.ipynb"):
+        nbformat.validate(nbformat.read(path, as_version=4))
+
+
 def test_columns_of_the_tables_are_those_documented(graded):
     first = (graded[0] / "gradebook.csv").read_text(encoding="utf-8").splitlines()[0]
     columns = "student,set,points,max,auto_points,auto_max,manual_points,manual_max,manual_pending,status,message"
@@ -148,39 +97,238 @@ def test_columns_of_the_tables_are_those_documented(graded):
     first = (graded[0] / "problems.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == "student,set,problem,kind,points,max,pending,message"
     teaching = (CHAPTERS / "teaching.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in teaching for name in table(graded[0] / "gradebook.csv")[0])
+    assert all(f"`{name}`" in teaching for name in columns.split(","))
 
 
-@pytest.mark.slow
 def test_nothing_of_a_submission_keeps_running(graded):
-    psutil = pytest.importorskip("psutil")
     running = [p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])]
     assert not [line for line in running if "import time; time.sleep(600)" in line]
 
 
-@pytest.mark.slow
-def test_marks_by_hand_reach_the_gradebook_and_survive(graded):
+def test_marks_by_hand_reach_the_gradebook_and_survive(graded, tmp_path):
     grades = graded[0]
-    command = [sys.executable, str(GRADE), "--marks-only", "--grades", str(grades), "--by-hand"]
-    head, good = "student,set,problem,points,comment\n", "right-reference,ps1,derivation,3.5,Well argued.\n"
-    for bad, reason in [("right-reference,ps1,derivation,5,\n", "which has 4"), ("nobody,ps1,open,1,\n", "nobody"),
-                        ("right-reference,ps1,gradient-check,1,\n", "by its check")]:  # fmt: skip
-        (grades / "marks.csv").write_text(head + good + bad)
-        run = subprocess.run([*command, str(grades / "marks.csv")], capture_output=True, text=True, check=False)
-        assert run.returncode != 0
-        assert reason in run.stderr
-    (grades / "marks.csv").write_text(head + good)
-    subprocess.run([*command, str(grades / "marks.csv")], check=True, capture_output=True)
+    head, good = "student;set;problem;points;comment\n", "right-reference;ps1;derivation;3,5;Well argued.\n"
+    marks = tmp_path / "marks.csv"
+    for bad, reason in [("right-reference;ps1;derivation;5;\n", "which has 4"), ("nobody;ps1;open;1;\n", "nobody"),
+                        ("right-reference;ps1;gradient-check;1;\n", "by its check"), ("right-reference;ps1;x;1;\n", "no problem x"),
+                        ("right-reference;ps9;open;1;\n", "no submission to ps9"), (good.replace("3,5", "3"), "second")]:  # fmt: skip
+        marks.write_text(head + good + bad)
+        said = grade("--marks-only", "--grades", grades, "--by-hand", marks, expect=1)
+        assert reason in said
+        assert lines(grades)["right-reference"]["manual_points"] == "0"
+    marks.write_text(head + good)
+    assert "1 mark taken over" in grade("--marks-only", "--grades", grades, "--by-hand", marks)
     page = (grades / "feedback" / "right-reference" / "ps1" / "ps1.html").read_text(encoding="utf-8")
     assert "Well argued." in page
-    line = next(line for line in table(grades / "gradebook.csv") if line["student"] == "right-reference")
+    line = lines(grades)["right-reference"]
     assert (line["points"], line["manual_points"], line["manual_pending"]) == (str(batch.ALL + 3.5), "3.5", "3")
 
 
-@pytest.mark.slow
 def test_nbgrader_makes_the_committed_student_notebooks(tmp_path):
     pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
     command = [sys.executable, str(GRADE.with_name("generate.py")), "--release", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     for path in sorted(answers.RELEASE.glob("*/*.ipynb")):
         assert (tmp_path / path.relative_to(answers.RELEASE)).read_text("utf-8") == path.read_text("utf-8"), path.name
+
+
+def write(folder, **notebooks):
+    for student, notebook in notebooks.items():
+        (folder / student).mkdir(parents=True)
+        nbformat.write(notebook, folder / student / "ps1.ipynb")
+    return folder
+
+
+def test_an_interrupted_command_goes_on_where_it_stopped(tmp_path):
+    folder = write(tmp_path / "class", **{name: batch.solved() for name in ("ada", "bob", "cy", "dan")})
+    command = [sys.executable, str(GRADE), str(folder), "--grades", str(tmp_path / "grades"), "--jobs", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+        while not run.stdout.readline().startswith("ada"):
+            pass
+        run.send_signal(signal.SIGKILL)
+    said = grade(folder, "--grades", tmp_path / "grades")
+    assert "submissions have been graded as they are" in said
+    assert "ada, ps1" not in said
+    assert {line["auto_points"] for line in lines(tmp_path / "grades").values()} == {str(batch.ALL)}
+    nbformat.write(batch.unsolved(), folder / "bob" / "ps1.ipynb")
+    said = grade(folder, "--grades", tmp_path / "grades")
+    assert "bob, ps1" in said, "what was handed in again is graded again"
+    assert "ada, ps1" not in said
+    assert lines(tmp_path / "grades")["bob"]["auto_points"] == "0"
+
+
+def test_a_changed_master_is_told_and_old_marks_do_not_mix(tmp_path):
+    folder = write(tmp_path / "class", ada=batch.unsolved(), bob=batch.unsolved())
+    source = tmp_path / "source" / "ps1"
+    shutil.copytree(answers.SOURCE / "ps1", source)
+    words = "--source", source.parent, "--grades", tmp_path / "grades"
+    grade(folder, *words)
+    notebook = nbformat.read(source / "ps1.ipynb", 4)
+    batch.named(notebook, "gradient-check").source += "\n# another version"
+    nbformat.write(notebook, source / "ps1.ipynb")
+    shutil.rmtree(folder / "bob")
+    grade(folder, *words)
+    assert lines(tmp_path / "grades")["bob"]["message"].startswith("graded with an earlier version of the set")
+    assert lines(tmp_path / "grades")["ada"]["message"] == ""
+    notebook.cells = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "pruning-check"]
+    nbformat.write(notebook, source / "ps1.ipynb")
+    said = grade(folder, *words, expect=1)
+    assert "ps1 has other graded cells than when grades/ was begun (gone: pruning-check)" in said
+    assert "GRADES=" in said
+
+
+@pytest.mark.parametrize(
+    "broken", ["no kernel", "no bubblewrap", "wrong master", "no set", "no submission", "no worker"]
+)
+def test_a_broken_grader_stops_with_a_sentence_and_no_marks(broken, tmp_path):
+    folder = write(tmp_path / "class", ada=batch.solved())
+    words, variables, sentence = [], dict(os.environ), ""
+    if broken == "no kernel":
+        (tmp_path / "hidden").mkdir()
+        (tmp_path / "hidden" / "sitecustomize.py").write_text("")
+        source = tmp_path / "book"
+        shutil.copytree(CHAPTERS.parent, source, ignore=shutil.ignore_patterns(".venv", ".git", "_build", "grades*"))
+        runner = source / "chapters" / "problem_sets" / "grading" / "run_cells.py"
+        runner.write_text(
+            "import sys\nsys.modules['ipykernel'] = None\n" + runner.read_text(encoding="utf-8"), encoding="utf-8"
+        )
+        command = [
+            sys.executable,
+            str(source / "chapters/problem_sets/grade.py"),
+            str(folder),
+            "--grades",
+            str(tmp_path / "grades"),
+        ]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 1
+        assert "Nothing was graded. no kernel starts here" in run.stderr
+        assert not (tmp_path / "grades" / "gradebook.csv").exists()
+        return
+    if broken == "no bubblewrap":
+        (tmp_path / "bin").mkdir()
+        for tool in ("prlimit", "setpriv"):
+            (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+        variables["PATH"], sentence = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}", "bwrap is not installed"
+    elif broken == "wrong master":
+        shutil.copytree(answers.SOURCE / "ps1", tmp_path / "source" / "ps1")
+        notebook = nbformat.read(tmp_path / "source" / "ps1" / "ps1.ipynb", 4)
+        batch.named(notebook, "gradient").source = batch.named(notebook, "gradient").source.replace(
+            "4 / len", "2 / len"
+        )
+        nbformat.write(notebook, tmp_path / "source" / "ps1" / "ps1.ipynb")
+        words, sentence = (
+            ["--source", tmp_path / "source"],
+            "the master's own answers to ps1 lose points here. gradient-check",
+        )
+    elif broken == "no set":
+        words, sentence = ["--sets", "ps8"], "no problem set ps8"
+    elif broken == "no submission":
+        (folder / "ada" / "ps1.ipynb").rename(folder / "ada" / "x.txt")
+        sentence = "no submission in"
+    else:
+        words, sentence = ["--cluster", "tcp://127.0.0.1:9"], "127.0.0.1:9"
+    said = grade(folder, "--grades", tmp_path / "grades", *words, expect=1, env=variables)
+    assert said.strip().splitlines()[-1].startswith("Nothing was graded. ")
+    assert sentence in said
+    assert not (tmp_path / "grades" / "gradebook.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def box():
+    sandbox = Sandbox(CHAPTERS.parent, Limits(seconds=40, cell_seconds=20))
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.mark.parametrize("name", hostile.PROBES)
+def test_hostile_code_reaches_nothing(name, box, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "x")
+    secrets = [
+        tmp_path / "grades" / "gradebook.db",
+        Path.home() / ".ssh" / "id_rsa",
+        answers.SOURCE / "ps1" / "ps1.ipynb",
+        __file__,
+    ]
+    (tmp_path / "grades").mkdir()
+    secrets[0].write_text("marks")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind("\0grading-test")
+        abstract.listen()
+        names = {"SECRETS": [str(path) for path in secrets], "PORT": server.getsockname()[1], "ABSTRACT": "\0grading-test",
+                 "TESTER": os.getpid()}  # fmt: skip
+        given = "".join(f"{key} = {value!r}\n" for key, value in names.items())
+        outcome = box.run([(0, given + hostile.START + hostile.PROBES[name] + hostile.END, None)])
+    texts = [output["text"] for output in outcome.outputs[0] if output["output_type"] == "stream"]
+    assert texts, outcome
+    assert json.loads(texts[-1].splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize("name", hostile.BOMBS)
+def test_what_eats_the_machine_is_stopped_and_the_next_one_runs(name, box):
+    code, word = hostile.BOMBS[name]
+    start = time.monotonic()
+    outcome = box.run([(0, code, None)])
+    assert word in f"{outcome.ended} {outcome.notes} {outcome.outputs}"
+    assert time.monotonic() - start < 60
+    assert box.run([(0, "print(6 * 7)", None)]).outputs[0][0]["text"] == "42\n"
+
+
+def test_what_a_submission_starts_ends_with_it(box):
+    box.run([(0, hostile.SURVIVOR, None)])
+    time.sleep(0.5)
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if "import time; time.sleep(777)" in (p.info["cmdline"] or [])
+    ]
+
+
+def test_without_a_sandbox_only_when_asked_and_it_says_so(tmp_path):
+    said = grade(write(tmp_path / "class", ada=batch.solved()), "--grades", tmp_path / "grades", "--unprotected")
+    assert "WITHOUT a sandbox" in said
+    assert lines(tmp_path / "grades")["ada"]["auto_points"] == str(batch.ALL)
+
+
+def test_a_cluster_gives_the_same_marks_though_a_worker_is_killed(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed; `make check` installs it")
+    expected = {"ada": batch.ALL, "bob": 0, "cy": batch.without("gradient"), "dan": batch.ALL, "eve": batch.ALL}
+    made = [batch.solved(), batch.unsolved(), batch.solved({"gradient": "return 0"}), batch.solved(), batch.solved()]
+    folder = write(tmp_path / "class", **dict(zip(expected, made, strict=True)))
+    variables = {**os.environ, "PYTHONPATH": str(GRADE.parent)}
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        start = [
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_worker",
+            cluster.scheduler_address,
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+        ]
+        workers = [
+            subprocess.Popen(start, env=variables, cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True)
+            for _ in range(2)
+        ]
+        try:
+            with distributed.Client(cluster) as client:
+                client.wait_for_workers(2, timeout=60)
+            command = [
+                sys.executable,
+                str(GRADE),
+                str(folder),
+                "--grades",
+                str(tmp_path / "grades"),
+                "--cluster",
+                cluster.scheduler_address,
+            ]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+                said = ""
+                while ", ps1: graded" not in said and (line := run.stdout.readline()):
+                    said += line
+                os.killpg(workers[0].pid, signal.SIGKILL)
+                said += run.stdout.read()
+            assert run.returncode == 0, said
+        finally:
+            for worker in workers:
+                if worker.poll() is None:
+                    os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()
+    assert {name: float(line["auto_points"]) for name, line in lines(tmp_path / "grades").items()} == expected

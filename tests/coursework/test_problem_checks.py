@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.checks import draw, result, same, slope, symmetric
+from helpers.checks import checks, draw, result, same, slope, symmetric
 
 
 def test_draws_are_seeded_and_symmetric_where_promised():
@@ -59,3 +59,24 @@ def test_nothing_but_nothing_equals_nothing():
     same(torch.zeros(2), torch.zeros(2), "x")
     with pytest.raises(AssertionError):
         same(torch.ones(2), torch.zeros(2), "x")
+
+
+def notebook(**names):
+    """The namespace of a notebook in which a check of `answer` was defined, and then these names."""
+    cell = "@checks('answer')\ndef check(n, *, times=2):\n    same(sum([answer(n)] * times), 6.0, 'the sum')"
+    namespace = {"checks": checks}
+    exec(cell, namespace)
+    return namespace | names
+
+
+def test_a_check_takes_the_answer_as_it_is_when_it_runs_and_nothing_else_of_the_notebook():
+    cell = notebook(answer=lambda n: n, same=1, sum=2, torch=3)
+    cell["check"].__wrapped__.__globals__.update(cell)
+    cell["check"](3)
+    with pytest.raises(AssertionError, match="8 instead of 6"):
+        cell["check"](4)
+
+
+def test_without_an_answer_the_check_says_so():
+    with pytest.raises(NameError, match="no answer to check"):
+        notebook()["check"](3)

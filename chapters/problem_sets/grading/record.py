@@ -1,25 +1,33 @@
-"""Keeps the marks with nbgrader: its gradebook, its feedback pages, and two CSV tables made from them.
+"""Keeps the marks with nbgrader: its gradebook, and two CSV tables made from it.
 
 The folder of the grades is an nbgrader course: `nbgrader formgrader` started there shows the answers that wait for a
-human mark. Nothing here runs submitted code.
+human mark. Nothing here runs submitted code. What a run gave stands in the metadata of its notebook in autograded/.
 """
 
 import csv
+import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
+import unicodedata
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
-from nbgrader.preprocessors import SaveAutoGrades
 from traitlets.config import Config
 from traitlets.log import get_logger
+
+from grading.collect import label
+from grading.jobs import GRADED
+from grading.marks_file import read_marks
+from grading.restore import by_name, is_answer, is_marked
 
 # The columns are stable: new ones are appended, none is renamed.
 COLUMNS = (
@@ -27,7 +35,7 @@ COLUMNS = (
     "status", "message",
 )  # fmt: skip
 PROBLEM_COLUMNS = ("student", "set", "problem", "kind", "points", "max", "pending", "message")
-STATES = "states.json"  # status and message of each submission, which nbgrader's gradebook has no place for
+LONGEST_ID = 150
 
 
 class Course:
@@ -43,120 +51,182 @@ class Course:
         shutil.copyfile(settings, folder / "nbgrader_config.py")
         config = Config()
         config.CourseDirectory.root = str(folder)
-        with _quiet():
+        with quiet():
             self.api = NbGraderAPI(config=config)
             self.api.config.merge(_settings(settings))
-        self.url = self.api.coursedir.db_url
+            self.gradebook = Gradebook(self.api.coursedir.db_url)
 
     def add_set(self, master):
-        """Take over a master notebook and make its student version with nbgrader: (master, release) notebooks."""
+        """Take over a master notebook and make its student version with nbgrader: (master, release, version).
+
+        Raises ValueError when submissions were graded with other cells: their marks would not fit the new ones."""
         name = master.stem
+        text = nbformat.read(master, as_version=4)
+        self._refuse_other_cells(name, text)
         source = self.folder / "source" / name
         shutil.rmtree(source, ignore_errors=True)
         shutil.copytree(master.parent, source, ignore=shutil.ignore_patterns(".*"))
-        with _quiet():
+        with quiet():
             result = self.api.generate_assignment(name, force=True, create=True)
-        _must(result, f"make the student version of {name}")
-        release = self.folder / "release" / name / master.name
-        return nbformat.read(master, as_version=4), nbformat.read(release, as_version=4)
+            self.gradebook.db.expire_all()
+        if not result["success"]:
+            log = f"{result.get('log', '')[-3000:]}\n{result.get('error', '')}"
+            raise ValueError(f"nbgrader could not make the student version of {name}:\n{log}")
+        return text, self.release(name), self.version(name)
 
-    def save(self, student, set_name, notebook):
-        """Store a graded notebook; the marks of its checks go into the gradebook, human marks stay as they are."""
-        place = self.folder / "autograded" / student / set_name
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        with Gradebook(self.url) as gradebook:
-            gradebook.update_or_create_student(student)
-            gradebook.update_or_create_submission(set_name, student)
-        names = {"notebook": set_name, "assignment": set_name, "student": student, "db_url": self.url}
-        with _quiet():
-            notebook, _ = SaveAutoGrades().preprocess(notebook, {"nbgrader": names})
-        nbformat.write(notebook, place / f"{set_name}.ipynb")
+    def _refuse_other_cells(self, name, master):
+        try:
+            with quiet():
+                notebook = self.gradebook.find_notebook(name, name)
+                before = {cell.name for cell in notebook.grade_cells} if notebook.submissions else None
+        except MissingEntry:
+            return
+        now = {key for key, cell in by_name(master).items() if cell.metadata.nbgrader.grade}
+        if before is not None and before != now:
+            change = [
+                f"{word}: {', '.join(sorted(names))}"
+                for word, names in (("gone", before - now), ("new", now - before))
+                if names
+            ]
+            raise ValueError(
+                f"{name} has other graded cells than when {self.folder.name}/ was begun ({'; '.join(change)}), and marks "
+                "of two versions are not mixed. Grade into a new folder, GRADES=..., or move this one away."
+            )
+
+    def release(self, name):
+        """The student version of a set that was added."""
+        return nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
+
+    def version(self, name):
+        """A fingerprint of the set's master as it was graded with."""
+        return fingerprint([self.folder / "source" / name / f"{name}.ipynb"])
+
+    def place(self, student, set_name):
+        """Where the notebook of a run is kept."""
+        return self.folder / "autograded" / identifier(student) / set_name / f"{set_name}.ipynb"
+
+    def save(self, notebook):
+        """Store a notebook that has run; its checks' points go into the gradebook, human marks stay as they are."""
+        run = notebook.metadata[GRADED]
+        student, name = identifier(run["student"]), run["set"]
+        with quiet():
+            self.gradebook.update_or_create_student(student)
+            self.gradebook.update_or_create_submission(name, student)
+            for problem, points in run["points"].items():
+                grade = self.gradebook.find_grade(problem, name, name, student)
+                grade.auto_score = points
+                grade.needs_manual_grade = points is None
+            self.gradebook.db.commit()
+        self.write(notebook)
+
+    def write(self, notebook):
+        """Write a run's notebook, whole or not at all, so that an interrupted command can go on."""
+        run = notebook.metadata[GRADED]
+        place = self.place(run["student"], run["set"])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (new := place.with_suffix(".new")).write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+        new.replace(place)
+
+    def read(self, path):
+        """The notebook of a run, None if there is none that can be read."""
+        try:
+            notebook = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return notebook if GRADED in notebook.metadata else None
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def runs(self):
+        """The notebooks of all runs that are kept, one after another, by student and set."""
+        for path in sorted((self.folder / "autograded").glob("*/*/*.ipynb")):
+            if notebook := self.read(path):
+                yield notebook
+
+    def problems(self, notebook):
+        """Of one run, the lines of problems.csv and {problem: comment}."""
+        run = notebook.metadata[GRADED]
+        where = run["set"], run["set"], identifier(run["student"])
+        with quiet():
+            submission = self.gradebook.find_submission_notebook(*where)
+            grades = {grade.name: grade for grade in submission.grades}
+            comments = {comment.name: comment.comment for comment in submission.comments}
+        rows = []
+        for name, cell in by_name(notebook).items():
+            if name in grades:
+                grade, manual = grades[name], is_answer(cell)
+                pending = manual and grade.manual_score is None and grade.auto_score is None
+                points = 0.0 if pending else grade.score
+                rows.append((label(run["student"]), run["set"], name, "manual" if manual else "auto", points,
+                             grade.max_score, grade.max_score if pending else 0.0, run["said"].get(name, "")))  # fmt: skip
+        return rows, comments
 
     def mark_by_hand(self, path):
-        """Take over marks from a CSV file with the columns student, set, problem, points and, if wanted, comment; lines
-        without points are skipped. How many there were. Raises ValueError, before any mark is stored, on a bad line."""
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.DictReader(file) if (line.get("points") or "").strip()]
-        with Gradebook(self.url) as gradebook:
-            for number, line in enumerate(lines, 1):
-                self._mark(gradebook, line, f"line {number} with points in {path.name}")
-            gradebook.db.commit()
-        return len(lines)
+        """Take over marks from a table (`marks_file` says which); how many there were. Raises ValueError, before any mark
+        is stored, on a bad line."""
+        runs = {(_same(run["student"]), run["set"]): run for run in (n.metadata[GRADED] for n in self.runs())}
+        given, kinds = {}, {}
+        with quiet():
+            for where, student, name, problem, points, comment in read_marks(path):
+                run = runs.get((_same(student), name))
+                if run is None:
+                    raise ValueError(f"{where}: {label(student)} has no submission to {name} here")
+                kinds.setdefault(name, by_name(self.release(name)))
+                place = problem, name, name, identifier(run["student"])
+                if given.setdefault(place, (points, comment)) != (points, comment):
+                    raise ValueError(f"{where}: a second, other mark for {problem} of {label(student)}")
+                self._check(where, kinds[name].get(problem), problem, points)
+            for place, (points, comment) in given.items():
+                grade = self.gradebook.find_grade(*place)
+                grade.manual_score, grade.needs_manual_grade = points, False
+                if comment:
+                    self.gradebook.find_comment(*place).manual_comment = comment
+            self.gradebook.db.commit()
+        return len(given)
 
-    def _mark(self, gradebook, line, where):
-        try:
-            names = line["problem"], line["set"], line["set"], line["student"]
-            grade, points = gradebook.find_grade(*names), float(line["points"])
-        except (KeyError, ValueError, MissingEntry) as error:
-            raise ValueError(f"{where}: {error}") from None
-        if not 0 <= points <= grade.max_score:
-            raise ValueError(f"{where}: {points:g} points for {line['problem']}, which has {grade.max_score:g}")
-        if self._is_check(line["set"], line["problem"]):
-            raise ValueError(f"{where}: {line['problem']} is marked by its check, not by hand")
-        grade.manual_score, grade.needs_manual_grade = points, False
-        if line.get("comment"):
-            gradebook.find_comment(*names).manual_comment = line["comment"]
+    @staticmethod
+    def _check(where, cell, problem, points):
+        if cell is None or not cell.metadata.nbgrader.grade:
+            raise ValueError(f"{where}: there is no problem {problem}")
+        if not is_marked(cell):
+            raise ValueError(f"{where}: {problem} is marked by its check, not by hand")
+        if not 0 <= points <= cell.metadata.nbgrader.points:
+            raise ValueError(f"{where}: {points:g} points for {problem}, which has {cell.metadata.nbgrader.points:g}")
 
-    def _is_check(self, set_name, problem):
-        release = nbformat.read(self.folder / "release" / set_name / f"{set_name}.ipynb", 4)
-        graded = [c.metadata.nbgrader for c in release.cells if "nbgrader" in c.metadata]
-        return not next(cell.solution for cell in graded if cell.grade_id == problem)
+    def write_tables(self, failed=()):
+        """gradebook.csv, one line a submission, and problems.csv, one line a problem: the lines of the former.
 
-    def write_feedback(self, student, set_name):
-        """The page that the student gets: feedback/STUDENT/SET/SET.html."""
-        with _quiet():
-            result = self.api.generate_feedback(set_name, student, force=True)
-        _must(result, f"write feedback for {student}, {set_name}")
-
-    def read_states(self):
-        """{student: {set: [status, message]}}."""
-        path = self.folder / STATES
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-    def write_states(self, states):
-        """Store what `read_states` gives back."""
-        (self.folder / STATES).write_text(json.dumps(states, indent=1, ensure_ascii=False), encoding="utf-8")
-
-    def write_tables(self):
-        """gradebook.csv, one line a submission, and problems.csv, one line a problem: the lines of the former."""
-        lines, problems = [], []
-        for student, sets in sorted(self.read_states().items()):
-            for set_name, (status, message) in sorted(sets.items()):
-                rows = self._problems(student, set_name)
-                problems += rows
-                lines.append(_line(student, set_name, rows, status, message))
+        failed: (student, set, message) of submissions whose run could not be kept."""
+        lines = [_line(label(student), name, [], "failed", message) for student, name, message in failed]
+        problems, versions = [], {}
+        for notebook in self.runs():
+            run = notebook.metadata[GRADED]
+            rows, _ = self.problems(notebook)
+            problems += rows
+            versions.setdefault(run["set"], self.version(run["set"]))
+            old = "graded with an earlier version of the set; " if run["version"] != versions[run["set"]] else ""
+            lines.append(_line(label(run["student"]), run["set"], rows, run["status"], old + run["message"]))
+        lines.sort(key=lambda line: line[:2])
         _write(self.folder / "gradebook.csv", COLUMNS, lines)
         _write(self.folder / "problems.csv", PROBLEM_COLUMNS, problems)
         return lines
 
-    def _problems(self, student, set_name):
-        path = self.folder / "autograded" / student / set_name / f"{set_name}.ipynb"
-        cells = {c.metadata.nbgrader.grade_id: c for c in nbformat.read(path, 4).cells if "nbgrader" in c.metadata}
-        with Gradebook(self.url) as gradebook:
-            grades = {g.name: g for g in gradebook.find_submission_notebook(set_name, set_name, student).grades}
-            rows = []
-            for name, cell in cells.items():
-                if name not in grades:
-                    continue
-                grade, manual = grades[name], cell.metadata.nbgrader.solution
-                pending = manual and grade.manual_score is None and grade.auto_score is None
-                points = 0.0 if pending else grade.score
-                why = "" if manual else failure(cell)
-                rows.append((student, set_name, name, "manual" if manual else "auto", points, grade.max_score,
-                             grade.max_score if pending else 0.0, why))  # fmt: skip
-        return rows
+
+def identifier(student):
+    """A student's name as nbgrader, its addresses and every file system take it: other characters become %XX."""
+    plain = "".join(c if c.isalnum() or c in "_-@ ." else quote(c, safe="", errors="surrogateescape") for c in student)
+    plain = re.sub(r"^[. ]|[. ]$", lambda found: f"%{ord(found[0]):02X}", plain)
+    if len(plain.encode()) > LONGEST_ID:
+        plain = plain[: LONGEST_ID // 4] + hashlib.sha256(os.fsencode(student)).hexdigest()[:16]
+    return plain
 
 
-def failure(cell):
-    """The sentence with which a check failed, "" if it passed."""
-    errors = [output for output in cell.outputs if output.output_type == "error"]
-    return " ".join(f"{e.ename}: {e.evalue}" for e in errors)[:500].replace("\n", " ")
+def fingerprint(paths):
+    """A hash of the contents of these files."""
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(paths))).hexdigest()
 
 
-def _must(result, what):
-    if not result["success"]:
-        raise RuntimeError(f"nbgrader could not {what}:\n{result.get('log', '')[-3000:]}\n{result.get('error', '')}")
+def _same(student):
+    """A name as a spreadsheet may give it back: composed letters, no mark against formulas, no space around it."""
+    return unicodedata.normalize("NFC", label(student)).strip().lstrip("'")
 
 
 def _line(student, set_name, rows, status, message):
@@ -168,10 +238,11 @@ def _line(student, set_name, rows, status, message):
 
 
 def _write(path, columns, lines):
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (new := path.with_suffix(".new")).open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.writer(file)
         table.writerow(columns)
         table.writerows([[_plain(value) for value in line] for line in lines])
+    new.replace(path)
 
 
 def _plain(value):
@@ -189,7 +260,7 @@ def _settings(path):
 
 
 @contextmanager
-def _quiet():
+def quiet():
     """nbgrader logs every step, and its libraries warn about each other; what fails is in its result."""
     log = get_logger()
     before = log.propagate, log.handlers

@@ -1,15 +1,28 @@
 """Puts a submission's answers into the master's notebook, and reads from the outputs which checks have passed.
 
-The result has the master's checks in the master's order, whatever was deleted, edited or moved. Cells that the student
-added stay, each in front of the cell that it preceded.
+The result has the master's checks in the master's order, whatever was deleted, edited or moved. All else that the student
+wrote stays, each cell in front of the one that it preceded.
 """
 
+import copy
+import dataclasses
+import html
+import re
 import secrets
 from collections import Counter
 
 import nbformat
 
+from grading.collect import same_text
+
 UNFINISHED = "NotGraded"
+PASSED = '\n__import__("sys").stdout.write({!r});'  # the student may call `print` something else
+SAFE_TAG = r"/?(?:b|i|em|strong|sub|sup|br|hr|p|u|code|kbd|details|summary|table|thead|tbody|tr|td|th|ul|ol|li)\s*/?>"
+TARGET = re.compile(r"(\]\(\s*|\]:\s*)(<[^>\n]*>|[^\s)]*)")
+SAFE_TARGET = re.compile(
+    r"[^:]*(?:[/?#].*)?$|(?:https?|mailto|attachment):|data:image/(?:png|jpeg|gif|webp);", re.IGNORECASE
+)
+OTHER_TAG = re.compile(rf"<(?=[a-zA-Z/!?])(?!{SAFE_TAG}|https?:)", re.IGNORECASE)
 
 
 def by_name(notebook):
@@ -19,134 +32,186 @@ def by_name(notebook):
 
 def is_answer(cell):
     """Whether the student writes this cell."""
-    return cell.metadata.nbgrader.solution
+    return "nbgrader" in cell.metadata and cell.metadata.nbgrader.solution
 
 
 def is_check(cell):
     """Whether running this cell decides about points."""
-    return cell.cell_type == "code" and cell.metadata.nbgrader.grade and not cell.metadata.nbgrader.solution
+    return (
+        cell.cell_type == "code"
+        and "nbgrader" in cell.metadata
+        and cell.metadata.nbgrader.grade
+        and not is_answer(cell)
+    )
+
+
+def is_marked(cell):
+    """Whether a person gives this cell's points."""
+    return is_answer(cell) and cell.metadata.nbgrader.grade
+
+
+def handed_out(release):
+    """The texts of a student version's cells, to see which cells of a submission are as they were given."""
+    return frozenset(same_text(cell.source) for cell in release.cells)
 
 
 def restore(master, release, submitted):
-    """(notebook, notes): the submission (a list of `collect.Cell`) with every locked cell as in `master`.
+    """(notebook, waiting, notes): the submission (a list of `collect.Cell`) with every locked cell as in `master`.
 
-    master and release: the instructor's and the student's version. notes: sentences on what had to be put back.
+    master and release: the instructor's and the student's version. waiting: the names of answers that a person has to
+    look at. notes: sentences on what had to be put back.
     """
-    masters, releases = by_name(master), by_name(release)
-    known = [cell for cell in submitted if cell.name in masters]
-    last = {cell.name: cell for cell in known}
-    before, waiting = {name: [] for name in [*masters, None]}, []
-    for cell in submitted:
-        if cell.name in masters:
-            before[cell.name] += waiting
-            waiting = []
-        elif cell.source.strip():
-            waiting.append(cell)
-    before[None] = waiting
-    cells = []
-    for name, original in masters.items():
-        cells += [_own(cell) for cell in before[name]]
-        cells.append(_put_back(name, original, releases[name], last.get(name)))
-    cells += [_own(cell) for cell in before[None]]
-    return _notebook(master, cells), list(_notes(masters, releases, known, last))
+    masters, releases, given = by_name(master), by_name(release), handed_out(release)
+    submitted = _recognised(submitted, releases)
+    chosen = {name: _chosen(submitted, name, cell, releases[name]) for name, cell in masters.items()}
+    place = {index: name for name, index in chosen.items() if index is not None}
+    before, own = {name: [] for name in [*masters, None]}, []
+    for index, cell in enumerate(submitted):
+        name = place.get(index)
+        counts = name in releases and is_answer(releases[name])
+        if cell.source.strip() and not counts and not _as_given(cell, releases):
+            own.append(cell)
+        if name:
+            before[name], own = before[name] + own, []
+    before[None] = own
+    cells, waiting, beside = [], [], []
+    for (name, original), following in zip(masters.items(), [*list(masters)[1:], None], strict=True):
+        cell = nbformat.from_dict(copy.deepcopy(releases[name]))  # its metadata hold the points
+        if not is_answer(original):
+            cell.source = original.source
+        elif chosen[name] is not None:
+            _fill(cell, submitted[chosen[name]])
+        cells += [*map(_own, before[name]), cell]
+        if is_marked(original):
+            near = [*before[name], *before[following], *before[None]]
+            if same_text(cell.source) != same_text(releases[name].source):
+                waiting.append(name)
+            elif any(same_text(other.source) not in given for other in near):
+                beside.append(name)
+    cells += map(_own, before[None])
+    notes = list(_notes(masters, releases, submitted, chosen))
+    if beside:
+        notes.append(f"untouched answer cell, own text stands beside it, a person has to look: {', '.join(beside)}")
+    return _notebook(master, cells), [*waiting, *beside], notes
 
 
 def untouched(master, release, message):
     """The notebook that stands for a submission which could not be read: nothing solved."""
-    cells = [_put_back(name, cell, by_name(release)[name], None) for name, cell in by_name(master).items()]
-    return _notebook(master, [remark(f"**About this submission:** {message}."), *cells])
+    return _notebook(master, [remark(message), *restore(master, release, [])[0].cells])
 
 
-def remark(text):
-    """A cell that tells the student something."""
-    return nbformat.v4.new_markdown_cell(text)
+def remark(message):
+    """A cell that tells the student what happened."""
+    return nbformat.v4.new_markdown_cell(f"**About this submission:** {tame(message)}.")
 
 
-def _put_back(name, original, released, submitted):
-    cell = nbformat.from_dict(released)  # its metadata hold the points and the checksum of an untouched answer
-    if not is_answer(original):
-        cell.source = original.source
-    elif submitted is not None and submitted.kind == original.cell_type:
-        cell.source = submitted.source
-    return cell
+def _recognised(submitted, releases):
+    """The cells, with the names of those that an editor has stripped of it: a locked cell is known by its text."""
+    names = {same_text(cell.source): name for name, cell in releases.items() if not is_answer(cell)}
+    there = {cell.name for cell in submitted}
+    found = [names.get(same_text(cell.source)) if cell.name not in releases else None for cell in submitted]
+    return [
+        dataclasses.replace(c, name=n) if n and n not in there else c for c, n in zip(submitted, found, strict=True)
+    ]
+
+
+def _as_given(cell, releases):
+    return cell.name in releases and same_text(cell.source) == same_text(releases[cell.name].source)
+
+
+def _chosen(submitted, name, original, released):
+    """Which of the submitted cells of this name stands for it: of those of its kind the last one that was edited."""
+    kind = original.cell_type
+    those = [i for i, cell in enumerate(submitted) if cell.name == name and cell.kind == kind]
+    edited = [i for i in those if same_text(submitted[i].source) not in ("", same_text(released.source))]
+    if is_answer(original):
+        return (edited or those or [None])[-1]
+    return next((i for i in those if i not in edited), None if not edited else edited[-1])
+
+
+def _fill(cell, submitted):
+    cell.source = submitted.source
+    if cell.cell_type == "markdown":
+        cell.source, cell.attachments = tame(submitted.source), submitted.attachments
 
 
 def _own(cell):
-    make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
-    return make(cell.source)
+    made = (nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell)(cell.source)
+    _fill(made, cell)
+    return made
+
+
+def tame(source):
+    """Markdown whose HTML is only shown, but for plain marks, and whose links lead to pages and pictures: a script in it
+    would run in the browser of who marks."""
+
+    def checked(link):
+        target = re.sub(r"[\s\\<>]", "", html.unescape(link[2]))
+        return link[0] if SAFE_TARGET.match(target) else f"{link[1]}#"
+
+    return OTHER_TAG.sub("< ", TARGET.sub(checked, source))
 
 
 def _notebook(master, cells):
-    notebook = nbformat.v4.new_notebook(metadata=master.metadata, cells=cells)
+    kept = {key: master.metadata[key] for key in ("kernelspec", "language_info") if key in master.metadata}
+    notebook = nbformat.v4.new_notebook(metadata=kept, cells=cells)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
     return notebook
 
 
-def _notes(masters, releases, known, last):
-    missing = [name for name in masters if name not in last]
+def _notes(masters, releases, submitted, chosen):
+    missing = [name for name, index in chosen.items() if index is None]
     if missing:
         yield f"deleted cells were put back: {', '.join(missing)}"
-    twice = [name for name, count in Counter(cell.name for cell in known).items() if count > 1]
+    twice = [name for name, count in Counter(c.name for c in submitted if c.name in masters).items() if count > 1]
     if twice:
-        yield f"cells stood there more than once, the last one counts: {', '.join(twice)}"
-    places = {name: i for i, name in enumerate(masters)}
-    order = [places[name] for name in dict.fromkeys(cell.name for cell in known)]
+        yield f"cells stood there more than once, all run: {', '.join(twice)}"
+    order = [index for index in chosen.values() if index is not None]
     if order != sorted(order):
         yield "cells had been moved, the order was restored"
-    locked = {name: cell.source.strip() for name, cell in releases.items() if not is_answer(masters[name])}
-    edited = [name for name, cell in last.items() if name in locked and cell.source.strip() != locked[name]]
+    locked = {name: same_text(cell.source) for name, cell in releases.items() if not is_answer(cell)}
+    known = [cell for cell in submitted if cell.name in masters]
+    edited = [c.name for c in known if c.name in locked and same_text(c.source) != locked[c.name]]
     if edited:
-        yield f"edited checks or set-up were put back: {', '.join(edited)}"
-    other = [n for n, c in last.items() if is_answer(masters[n]) and c.kind != masters[n].cell_type]
+        yield f"edited checks or set-up were put back, your version runs before it: {', '.join(dict.fromkeys(edited))}"
+    other = [c.name for c in known if is_answer(masters[c.name]) and c.kind != masters[c.name].cell_type]
     if other:
-        yield f"answers in a cell of another type do not count: {', '.join(other)}"
+        yield f"answers in a cell of another type: {', '.join(dict.fromkeys(other))}"
 
 
 def to_run(notebook):
-    """The code to run, [(index of the cell, source, token or None)], and {index: token}. Each check ends by printing a
+    """The code to run, [(index of the cell, source, token or None)], and {index: token}. Each check ends by writing a
     token of its own, drawn anew for each run: a check has passed when its token comes out, not when no error does."""
-    tokens = {i: secrets.token_hex(16) for i, cell in enumerate(notebook.cells) if _named(cell) and is_check(cell)}
-    sources = [(i, cell.source) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    shown = {i: f"\nprint({token!r})" for i, token in tokens.items()}
-    return [(i, source + shown.get(i, ""), tokens.get(i)) for i, source in sources], tokens
+    tokens = {i: secrets.token_hex(16) for i, cell in enumerate(notebook.cells) if is_check(cell)}
+    code = [(i, cell.source) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    return [
+        (i, source + PASSED.format(tokens[i]) if i in tokens else source, tokens.get(i)) for i, source in code
+    ], tokens
 
 
-def write_outputs(notebook, outputs, tokens, reason):
-    """Store outputs {index: list} in the notebook so that nbgrader gives a check its points when its token came out.
+def take_outputs(notebook, outputs, tokens, reason):
+    """Store outputs {index: list} in the notebook; {name: sentence} of all checks, "" for those whose token came out.
 
     Where it did not, and the output shows no error either, an error with the `reason` says why.
     """
+    said = {}
     for i, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code":
-            continue
-        found = [nbformat.from_dict(output) for output in outputs.get(i, [])]
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.from_dict(output) for output in outputs.get(i, [])]
         if i in tokens:
-            passed = _take_token(found, tokens[i])
-            failed = [output for output in found if output.output_type == "error"]
-            if passed and not failed:
-                found = [_harmless(output) for output in found]
-            elif not failed:
-                found.append(nbformat.v4.new_output("error", ename=UNFINISHED, evalue=reason, traceback=[reason]))
-        cell.outputs = found
+            passed = _take_token(cell.outputs, tokens[i])
+            errors = [output for output in cell.outputs if output.output_type == "error"]
+            if not passed and not errors:
+                errors = [nbformat.v4.new_output("error", ename=UNFINISHED, evalue=reason, traceback=[reason])]
+                cell.outputs += errors
+            said[cell.metadata.nbgrader.grade_id] = " ".join(f"{e.ename}: {e.evalue}" for e in errors)[:500]
+    return said
 
 
 def _take_token(outputs, token):
     hits = [output for output in outputs if output.output_type == "stream" and token in output.text]
     for output in hits:
-        output.text = output.text.replace(token + "\n", "").replace(token, "")
+        output.text = output.text.replace(token, "")
     outputs[:] = [output for output in outputs if output.output_type != "stream" or output.text]
     return bool(hits)
-
-
-def _harmless(output):
-    """nbgrader takes text on stderr, even a warning, for a failure, and a shown value for partial credit."""
-    if output.output_type == "stream":
-        return nbformat.v4.new_output("stream", name="stdout", text=output.text)
-    if output.output_type == "execute_result":
-        return nbformat.v4.new_output("display_data", data=output.data)
-    return output
-
-
-def _named(cell):
-    return "nbgrader" in cell.metadata

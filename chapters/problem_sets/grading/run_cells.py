@@ -1,97 +1,140 @@
-"""Runs the cells of one submission: the child process that `isolation` starts, limits, watches and ends.
+"""Runs the cells of one submission in a Jupyter kernel: the program that `sandbox` starts inside.
 
 Reads a JSON request from stdin and writes one JSON line per cell to stdout, so that what ran before a sudden end is
 kept. Knows nothing of gradebooks: it gets code, and gives back outputs.
 """
 
-import asyncio
 import json
 import os
-import resource
+import queue
+import re
 import sys
+import tempfile
+import time
 
-import nbformat
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
+from jupyter_client import KernelManager
 
 TEXT_PER_CELL = 20_000  # characters
-IMAGES = 2_000_000  # characters of base64 per submission
+TEXTS = ("text/plain", "text/markdown", "text/latex")
+PICTURES = re.compile("<(img|svg|script|iframe|video|audio|canvas)")
 CUT = "\n[the rest of the output was cut]\n"
+START = 60  # seconds until a kernel answers, on a busy machine
+LOOK_EVERY = 0.5  # seconds between two looks whether the kernel lives
 
 
-class Client(NotebookClient):
-    """Keeps text and PNG images only, a limited amount of both, and notes cells that ran into the time limit."""
+class Outputs:
+    """The outputs of one cell, in the order in which a notebook would show them. room: characters for all of it."""
 
-    def __init__(self, *args, tokens, **options):
-        super().__init__(*args, **options)
-        self.tokens = tokens  # for each cell what must not be cut, or None
-        self.text, self.images, self.cut, self.late = {}, 0, set(), set()
+    def __init__(self, token, room):
+        self.token, self.room, self.text, self.cut = token, room, TEXT_PER_CELL, False
+        self.kept, self.clear = [], False
 
-    def process_message(self, msg, cell, cell_index):
-        if msg["msg_type"] in ("display_data", "execute_result", "update_display_data"):
-            data, content = msg["content"].get("data", {}), {}
-            if isinstance(image := data.get("image/png"), str) and self.images + len(image) <= IMAGES:
-                self.images += len(image)
-                content["image/png"] = image
-            content["text/plain"] = self._shorten(cell_index, str(data.get("text/plain", "")))
-            msg["content"] = {**msg["content"], "data": content, "metadata": {}}
-        elif msg["msg_type"] == "stream":
-            msg["content"]["text"] = self._shorten(cell_index, msg["content"]["text"])
-            if not msg["content"]["text"]:
-                return None
-        elif msg["msg_type"] == "error":
-            content = msg["content"]
-            content["evalue"] = content["evalue"][:TEXT_PER_CELL]
-            content["traceback"] = [line[:TEXT_PER_CELL] for line in content["traceback"][-20:]]
-        return super().process_message(msg, cell, cell_index)
+    def take(self, kind, content):
+        """One message of the kernel."""
+        if kind == "clear_output" and content.get("wait"):
+            self.clear = True
+        elif kind == "clear_output":
+            self.kept.clear()
+        elif kind in ("stream", "display_data", "execute_result", "update_display_data", "error"):
+            if self.clear:
+                self.kept.clear()
+                self.clear = False
+            getattr(self, f"_{kind}", self._shown)(content)
 
-    def _shorten(self, index, text):
-        room = TEXT_PER_CELL - self.text.get(index, 0)
-        self.text[index] = self.text.get(index, 0) + len(text)
-        if len(text) <= room:
+    def _stream(self, content):
+        text = self._shortened(content["text"])
+        if self.kept and self.kept[-1]["output_type"] == "stream" and self.kept[-1]["name"] == content["name"]:
+            self.kept[-1]["text"] += text
+        elif text:
+            self.kept.append({"output_type": "stream", "name": content["name"], "text": text})
+
+    def _error(self, content):
+        lines = [line[:2000] for line in content["traceback"][-20:]]
+        error = {"ename": content["ename"][:200], "evalue": content["evalue"][:2000], "traceback": lines}
+        self.kept.append({"output_type": "error", **error})
+
+    def _shown(self, content):
+        data, found = {}, content["data"]
+        for kind, value in found.items():
+            if kind in TEXTS:
+                data[kind] = self._shortened(value)
+            elif kind.startswith("image/") and len(value) <= self.room:
+                self.room -= len(value)
+                data[kind] = value
+            elif kind != "text/html" or PICTURES.search(value) or found["text/plain"].startswith("<IPython"):
+                data[kind] = None  # named, not shown: it may hold a script
+        shown = {"output_type": "display_data", "data": data, "id": content.get("transient", {}).get("display_id")}
+        earlier = [output for output in self.kept if shown["id"] and output.get("id") == shown["id"]]
+        for output in earlier:
+            output["data"] = data
+        if not earlier:
+            self.kept.append(shown)
+
+    def _shortened(self, text):
+        if len(text) <= self.text:
+            self.text -= len(text)
             return text
-        first, _ = index not in self.cut, self.cut.add(index)
-        token = self.tokens[index]
-        tail = token + "\n" if token and token in text else ""
-        return text[: max(room, 0)] + (CUT if first else "") + tail
-
-    async def _async_handle_timeout(self, timeout, cell=None):
-        self.late.add(id(cell))
-        return await super()._async_handle_timeout(timeout, cell)
+        tail = self.token if self.token and self.token in text else ""
+        text, self.text, first, self.cut = text[: self.text], 0, not self.cut, True
+        return text + CUT * first + tail
 
 
-def limit(memory, seconds, file_size):
-    """Limits of this process and all that it starts; `isolation` watches what these cannot see."""
-    wanted = {
-        "RLIMIT_CORE": 0, "RLIMIT_FSIZE": file_size, "RLIMIT_DATA": memory, "RLIMIT_CPU": 4 * seconds,
-        "RLIMIT_NOFILE": 1024,
-    }  # fmt: skip
-    for name, value in wanted.items():
-        kind = getattr(resource, name)
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+def execute(manager, client, source, seconds, take):
+    """Run one cell; TimeoutError when it takes longer, EOFError when the kernel has ended,
+    ConnectionError when it does not answer."""
+    sent, end = client.execute(source, allow_stdin=False, stop_on_error=False), time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            message = client.get_iopub_msg(timeout=LOOK_EVERY)
+        except queue.Empty:
+            if not manager.is_alive():
+                raise EOFError from None
+            continue
+        if message["parent_header"].get("msg_id") == sent:
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                return _reply(client, sent)
+            take(message["msg_type"], message["content"])
+    raise TimeoutError
 
 
-async def run(request, report):
-    """Run the cells of the request in one kernel and report on each; the last line says how it ended."""
-    cells = [nbformat.v4.new_code_cell(source) for _, source, _ in request["cells"]]
-    client = Client(
-        nbformat.v4.new_notebook(cells=cells), timeout=request["cell_seconds"], kernel_name=NATIVE_KERNEL_NAME,
-        tokens=[token for _, _, token in request["cells"]], allow_errors=True, interrupt_on_timeout=True,
-        error_on_timeout={"status": "error"},
-    )  # fmt: skip
-    async with client.async_setup_kernel():
-        for number, (index, _, _) in enumerate(request["cells"]):
-            report({"starts": index})
-            await client.async_execute_cell(cells[number], number)
-            late = id(cells[number]) in client.late
-            report({"index": index, "outputs": cells[number].outputs, "late": late, "cut": number in client.cut})
-            if late:
-                await client.kc.wait_for_ready(timeout=5)
-        report({"end": "finished"})
-        await client._async_cleanup_kernel()
+def _reply(client, sent):
+    """Wait for the kernel's word that a cell is done; ConnectionError when it does not come."""
+    try:
+        while client.get_shell_msg(timeout=5)["parent_header"].get("msg_id") != sent:
+            pass
+    except queue.Empty:
+        raise ConnectionError from None
+
+
+def run(request, report):
+    """Run the cells of the request in one kernel and report on each; how it ended."""
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{tempfile.mkdtemp()}/kernel")
+    try:
+        manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(timeout=START)
+    except Exception as error:
+        return f"no kernel starts here: {type(error).__name__}: {error}"
+    room = request["room"]
+    for index, source, token in request["cells"]:
+        report({"starts": index})
+        outputs, late = Outputs(token, room), False
+        try:
+            execute(manager, client, source, request["cell_seconds"], outputs.take)
+        except (EOFError, ConnectionError) as error:
+            return "died" if isinstance(error, EOFError) else "mute"
+        except TimeoutError:
+            late = True
+            manager.interrupt_kernel()
+        room = outputs.room
+        report({"index": index, "outputs": outputs.kept, "late": late, "cut": outputs.cut})
+        if late:
+            try:
+                client.wait_for_ready(timeout=5)
+            except RuntimeError:
+                return "deaf"
+    return "finished"
 
 
 def main():
@@ -100,18 +143,13 @@ def main():
     silence = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silence, descriptor)
-    limit(request["memory"], request["seconds"], request["file_size"])
 
     def report(line):
         lines.write(json.dumps(line) + "\n")
         lines.flush()
 
-    try:
-        asyncio.run(run(request, report))
-    except DeadKernelError:
-        report({"end": "died"})
-    except (RuntimeError, TimeoutError):
-        report({"end": "deaf"})
+    report({"end": run(request, report)})
+    os._exit(0)  # the sandbox ends the kernel and all else
 
 
 if __name__ == "__main__":

@@ -1,0 +1,297 @@
+"""Runs submitted code where it can do no harm: bubblewrap gives each submission namespaces of its own, without network,
+without any file but Python, helpers/ and an empty folder, and with nothing that outlives it. Limits come from util-linux.
+
+Where there is no bubblewrap, run the whole command in a Linux container that has it; teaching.md says how.
+"""
+
+import base64
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat.v4
+import psutil
+
+from grading.collect import label, picture_data
+from grading.restore import tame
+
+RUNNER = Path(__file__).with_name("run_cells.py")
+TOOLS = ("bwrap", "prlimit", "setpriv")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc/alternatives", "/etc/ld.so.cache")
+FIRST_ID = 61_000  # user ids that own nothing, for when the grader is root, whom no limit of processes binds
+NO_MORE = ("--unshare-user", "--disable-userns")  # in a namespace of its own code could mount a disk without a limit
+INSIDE = "/book/chapters/problem_sets/work"
+LOOK_EVERY = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use: seconds in all and per cell, bytes of memory, of files and of reported output."""
+
+    seconds: int = 120
+    cell_seconds: int = 30
+    memory: int = 3_000_000_000
+    disk: int = 100_000_000
+    output: int = 30_000_000
+    processes: int = 30
+    threads: int = 200
+
+
+@dataclass
+class Outcome:
+    """outputs: {index of the cell: outputs}. ended: None if all cells ran, else why not. notes: what else there is.
+    broken: why not even the first cell ran, which is the grader's fault and no submission's; else ""."""
+
+    outputs: dict = field(default_factory=dict)
+    ended: str | None = None
+    notes: list = field(default_factory=list)
+    broken: str = ""
+
+
+class Sandbox:
+    """A copy of what submissions find around them (helpers/, data, a list of fonts), and a way to run them there.
+
+    protected: False runs them as ordinary processes that can do whatever the grader can do.
+    Raises OSError with advice when a tool is missing."""
+
+    def __init__(self, book, limits, *, protected=True):
+        self.limits, self.protected = limits, protected
+        if protected and (missing := [tool for tool in TOOLS if not shutil.which(tool)]):
+            raise OSError(f"{', '.join(missing)} is not installed. On Debian or Ubuntu: apt-get install bubblewrap "
+                          "util-linux (bubblewrap 0.8 or newer). Elsewhere grade in a container: see «Running graded code safely».")  # fmt: skip
+        self.folder = Path(tempfile.mkdtemp(prefix="grading-"))
+        (self.folder / "chapters" / "problem_sets" / "work").mkdir(parents=True)
+        unwanted = shutil.ignore_patterns("*.ipynb", ".*")
+        shutil.copytree(book / "helpers", self.folder / "helpers", ignore=unwanted)
+        if (book / "chapters" / "data").is_dir():
+            shutil.copytree(book / "chapters" / "data", self.folder / "chapters" / "data", ignore=unwanted)
+        shutil.copyfile(RUNNER, self.folder / "run_cells.py")
+        fonts = {**os.environ, "MPLCONFIGDIR": str(self.folder / "fonts")}
+        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], env=fonts, check=False)
+        for place in [self.folder, *self.folder.rglob("*")]:
+            place.chmod(0o755 if place.is_dir() else 0o644)  # the id that submissions get has to read it
+        self.ids = itertools.cycle(range(FIRST_ID, FIRST_ID + 2000))
+
+    def close(self):
+        """Remove the copy."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, cells):
+        """Run cells [(index, source, token)] in a new sandbox, which is gone afterwards: an `Outcome`."""
+        request = {"cells": cells, "cell_seconds": self.limits.cell_seconds, "room": self.limits.output}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            tempfile.TemporaryFile("w+") as stdin,
+            tempfile.TemporaryFile() as said,
+        ):
+            json.dump(request, stdin)
+            stdin.seek(0)
+            command, place, environment = self._inside() if self.protected else self._outside(Path(folder))
+            runner = subprocess.Popen(
+                [*command, sys.executable, "run_cells.py" if not self.protected else "/book/run_cells.py"],
+                cwd=place, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=said, start_new_session=True,
+            )  # fmt: skip
+            lines = []
+            reader = threading.Thread(target=_read, args=(runner.stdout, lines, 2 * self.limits.output), daemon=True)
+            reader.start()
+            stopped = self._watch(runner)
+            reader.join(timeout=10)
+            said.seek(0)
+            return self._outcome(lines, stopped, said.read()[-500:].decode(errors="replace").strip())
+
+    def _inside(self):
+        """(command that goes before the program, its folder, its environment)."""
+        account, root = next(self.ids), os.geteuid() == 0
+        pythons = [Path(p) for p in dict.fromkeys([sys.prefix, sys.base_prefix]) if not Path(p).is_relative_to("/usr")]
+        parents = sorted({parent for p in pythons for parent in p.parents if parent != Path("/")})
+        unshare = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        command = [
+            "bwrap",
+            *(unshare if root else ["--unshare-all", *NO_MORE]),
+            "--die-with-parent",
+            "--new-session",
+            "--clearenv",
+        ]
+        for name, value in self._variables("/tmp", "/tmp/fonts").items():
+            command += ["--setenv", name, value]
+        for place in SYSTEM:
+            command += (
+                ["--symlink", os.readlink(place), place] if os.path.islink(place) else ["--ro-bind-try", place, place]
+            )
+        for place in parents:
+            command += ["--perms", "0755", "--dir", str(place)]
+        for place in pythons:
+            command += ["--ro-bind", str(place), str(place)]
+        command += ["--ro-bind", str(self.folder), "/book", "--proc", "/proc", "--dev", "/dev"]
+        for place in ("/tmp", INSIDE, "/dev/shm"):
+            command += ["--perms", "1777", "--size", str(self.limits.disk), "--tmpfs", place]
+        for path in (self.folder / "fonts").glob("*.json"):
+            command += ["--perms", "1777", "--dir", "/tmp/fonts", "--ro-bind", str(path), f"/tmp/fonts/{path.name}"]
+        command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", INSIDE]
+        threads = self.limits.threads
+        if root:
+            command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        else:
+            threads += _threads_of_mine()  # old kernels count those outside too
+        command += ["prlimit", f"--nproc={threads}", f"--data={self.limits.memory}", "--core=0",
+                    f"--fsize={self.limits.disk}", f"--cpu={4 * self.limits.seconds}", "--nofile=1024", "--"]  # fmt: skip
+        if root:
+            command += [
+                "setpriv",
+                f"--reuid={account}",
+                f"--regid={account}",
+                "--clear-groups",
+                "--inh-caps=-all",
+                "--",
+            ]
+            command += ["bwrap", *NO_MORE, "--dev-bind", "/", "/", "--"]
+        return command, "/", {"PATH": os.environ.get("PATH", os.defpath)}
+
+    def _outside(self, folder):
+        shutil.copytree(self.folder, folder / "book")
+        place = folder / "book" / Path(INSIDE).relative_to("/book")
+        shutil.copyfile(RUNNER, place / "run_cells.py")
+        return [], place, self._variables(str(folder), str(folder / "book" / "fonts"))
+
+    def _variables(self, home, fonts):
+        places = {name: home for name in ("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR")}
+        return places | {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student",
+            "MPLCONFIGDIR": fonts, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
+            "PIP_RETRIES": "0", "PIP_NO_INPUT": "1", "JUPYTER_RUNTIME_DIR": home,
+        }  # fmt: skip
+
+    def _watch(self, runner):
+        """Wait for the runner; None if it ended by itself, else why it was stopped. Ends everything that it started."""
+        start, stopped, limits = time.monotonic(), None, self.limits
+        while runner.poll() is None and stopped is None:
+            time.sleep(LOOK_EVERY)
+            memory, count = _use(runner.pid)
+            if time.monotonic() - start > limits.seconds:
+                stopped = f"it ran longer than {limits.seconds} seconds in all"
+            elif count > limits.processes:
+                stopped = f"it had started more than {limits.processes} processes"
+            elif memory > limits.memory:
+                stopped = f"it used more than {limits.memory / 1e9:.0f} GB of memory"
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(runner.pid, signal.SIGKILL)  # with bubblewrap's first process all others of the namespace end
+        runner.wait()
+        return stopped
+
+    def _outcome(self, lines, stopped, said):
+        outcome, end, at = Outcome(), None, None
+        late, cut, lost = 0, 0, set()
+        for line in lines:
+            try:
+                message = json.loads(line)
+                end, at = message.get("end", end), message.get("starts", at)
+                if "index" in message:
+                    found = [_output(output, lost) for output in message["outputs"]]
+                    if message["late"]:
+                        found.append(
+                            _error("TimeoutError", f"the cell ran longer than {self.limits.cell_seconds} seconds")
+                        )
+                    outcome.outputs[message["index"]] = found
+                    late, cut = late + bool(message["late"]), cut + bool(message["cut"])
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                continue  # what a submission has forged
+        if not stopped and at is None and (end is None or end.startswith("no kernel")):
+            outcome.broken = end or f"nothing runs in the sandbox: {said or 'it says nothing'}"
+        if stopped or end != "finished":
+            ends = {
+                "died": "the Python process ended: an exit, a crash, or too much memory",
+                "deaf": f"a cell ran longer than {self.limits.cell_seconds} seconds and could not be interrupted",
+                "mute": "the kernel no longer answers, a cell has changed how it works",
+            }
+            outcome.ended = stopped or ends.get(end, "the run ended before its last cell")
+            if at is not None and at not in outcome.outputs:
+                outcome.outputs[at] = [nbformat.v4.new_output("stream", name="stdout", text=f"[{outcome.ended}]\n")]
+        elif late:
+            outcome.notes.append(f"{late} of its cells ran longer than {self.limits.cell_seconds} seconds, interrupted")
+        if cut:
+            outcome.notes.append(f"the output of {cut} of its cells was cut")
+        if lost:
+            outcome.notes.append(
+                f"outputs of a kind or size that is not shown, run it to see them: {', '.join(sorted(lost))}"
+            )
+        return outcome
+
+
+def words(protected):
+    """How submissions run, for the first line that the command prints."""
+    return "each in a sandbox of its own" if protected else "WITHOUT a sandbox: they can do all that you can do"
+
+
+def _use(pid):
+    """(bytes of memory, number of processes) of all that a process has started."""
+    memory, count = 0, 0
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(pid).children(recursive=True):
+            count += 1
+            with contextlib.suppress(psutil.Error):
+                memory += process.memory_info().rss
+    return memory, count
+
+
+def _threads_of_mine():
+    mine = [p.info["num_threads"] or 0 for p in psutil.process_iter(["uids", "num_threads"])
+            if p.info["uids"] and p.info["uids"].real == os.getuid()]  # fmt: skip
+    return sum(mine)
+
+
+def _read(stream, lines, limit):
+    """Collect the runner's lines until the limit; beyond it read on, so that the runner does not wait, and drop."""
+    used = 0
+    for line in iter(lambda: stream.readline(limit), b""):
+        used += len(line)
+        if used <= limit:
+            lines.append(line)
+
+
+def _output(raw, lost):
+    """An output as it may be shown, made anew from what came out: text and pictures. `lost` gets the kinds that are not."""
+    kind = raw["output_type"]
+    if kind == "stream":
+        return nbformat.v4.new_output("stream", name="stdout", text=_text(raw["text"]))
+    if kind == "error":
+        return _error(_text(raw["ename"]), _text(raw["evalue"]), [_text(line) for line in raw["traceback"]])
+    data = {str(name): value for name, value in raw["data"].items()}
+    shown = {"text/plain": _text(data.pop("text/plain", ""))}
+    for name in ("text/markdown", "text/latex"):
+        if isinstance(data.get(name), str):
+            shown["text/markdown"] = tame(_text(data.pop(name)))
+    for name, value in data.items():
+        if name == "image/svg+xml" and isinstance(value, str):
+            value = base64.b64encode(_text(value).encode()).decode()
+        elif not picture_data(name, value):
+            lost.add(label(name[:60]))
+            continue
+        if name in ("image/png", "image/jpeg"):
+            shown[name] = value.replace("\n", "")
+        else:  # as the source of an image no script in it runs
+            shown["text/html"] = f'<img alt="" src="data:{name};base64,{value}">'
+        break
+    return nbformat.v4.new_output("display_data", data=shown)
+
+
+def _error(name, sentence, traceback=()):
+    return nbformat.v4.new_output(
+        "error", ename=name, evalue=sentence, traceback=[*traceback] or [f"{name}: {sentence}"]
+    )
+
+
+def _text(value):
+    """A string that can be stored, or a TypeError."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return value.encode("utf-8", "replace").decode()

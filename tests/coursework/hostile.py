@@ -1,0 +1,140 @@
+"""What code in a submission may try against the grader: each text runs in one cell and prints what it could do, a list.
+`test_grading` runs them in the sandbox and expects an empty list from each."""
+
+START = "import os, sys, json, socket, subprocess, pathlib, ctypes\nfound = []\n"
+END = "\nprint(json.dumps(found))"
+
+READS = """
+for place in SECRETS:
+    for path in [pathlib.Path(place), *pathlib.Path(place).parents]:
+        try:
+            found += [str(path)] if path.is_file() and path.read_bytes() else []
+        except OSError:
+            pass
+for name in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "/proc/1/root/etc/passwd", "/dev/vda", "/dev/mem"):
+    try:
+        found += [name] if open(name, "rb").read(1) else []
+    except OSError:
+        pass
+visible = [str(p) for top in ("/root", "/home", "/work", "/tmp", "/mnt", "/srv", "/var") for p in pathlib.Path(top).rglob("*.ipynb")]
+found += [path for path in visible if "site-packages" not in path]
+"""
+ENVIRONMENT = """
+found += [name for name in os.environ if "SECRET" in name or "TOKEN" in name]
+found += ["parent"] if b"SECRET" in pathlib.Path("/proc/1/environ").read_bytes() else []
+"""
+NETWORK = """
+for address in (("127.0.0.1", PORT), ("1.1.1.1", 53), ("169.254.169.254", 80)):
+    try:
+        socket.create_connection(address, timeout=2)
+        found.append(address)
+    except OSError:
+        pass
+try:
+    found += [socket.getaddrinfo("example.org", 80)]
+except OSError:
+    pass
+try:
+    box = socket.socket(socket.AF_UNIX)
+    box.connect(ABSTRACT)
+    found.append("abstract socket")
+except OSError:
+    pass
+"""
+PROCESSES = """
+names = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+found += ["sees the host's processes"] if len(names) > 20 or TESTER in names else []
+for pid in (1, TESTER):
+    try:
+        os.kill(pid, 9)
+        found.append(pid)
+    except OSError:
+        pass
+"""
+WRITES = """
+tops = ["/", "/book", "/book/helpers", "/book/chapters", "/dev", "/usr", "/usr/bin", "/lib", "/etc", "/proc/sys/kernel", sys.prefix,
+        sys.base_prefix, os.path.dirname(os.__file__), "/tmp/fonts/..", "/sys", "/run", "/var", "/root", "/home", "/work"]
+for top in tops:
+    try:
+        with open(os.path.join(top, "mark-of-a-submission"), "w") as file:
+            file.write("x")
+        found += [top] if top != "/tmp/fonts/.." else []
+    except OSError:
+        pass
+for path in ("/book/helpers/checks.py", "/book/run_cells.py", sys.executable):
+    try:
+        open(path, "ab").write(b" ")
+        found.append(path)
+    except OSError:
+        pass
+"""
+RIGHTS = """
+libc = ctypes.CDLL(None, use_errno=True)
+for name, call in {"setuid": lambda: libc.setuid(0), "user namespace": lambda: libc.unshare(0x10000000),
+                   "mount namespace": lambda: libc.unshare(0x20000), "chroot": lambda: libc.chroot(b"/tmp"),
+                   "mount": lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None)}.items():
+    child = os.fork()
+    if child == 0:
+        os._exit(call() == 0)
+    found += [name] if os.waitpid(child, 0)[1] else []
+for command in ("sudo -n true", "su -c true", "unshare -Urm true", "bwrap --unshare-user --bind / / true"):
+    found += [command] if subprocess.run(command, shell=True, capture_output=True).returncode == 0 else []
+"""
+DISK = """
+written = 0
+for top in ("/tmp", "/dev/shm", os.getcwd(), "/run", "/var/tmp"):
+    for number in range(40):
+        try:
+            with open(f"{top}/fill-{number}", "wb", buffering=0) as file:
+                while written < 2e9 and file.write(bytes(1_000_000)) == 1_000_000:
+                    written += 1_000_000
+        except OSError:
+            pass
+found += [f"{written / 1e6:.0f} MB"] if written > 320e6 else []
+"""
+PIDS = """
+import threading, time
+children = 0
+try:
+    for _ in range(1000):
+        threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
+        children += 1
+except RuntimeError:
+    pass
+found += [f"{children} threads"] if children > 400 else []
+"""
+PROBES = {"reads": READS, "environment": ENVIRONMENT, "network": NETWORK, "processes": PROCESSES, "writes": WRITES,
+          "rights": RIGHTS, "disk": DISK, "threads": PIDS}  # fmt: skip
+
+# These have to be stopped, or to fail: (code, a word of how it ended)
+BOMBS = {
+    "forks": ("import os\nwhile True:\n    os.fork()", "more than"),
+    "memory": ("blocks = []\nwhile True:\n    blocks.append(bytes(10**8) + b'x')", "MemoryError"),
+    "memory of many": (
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        b = b'x' * 2_000_000_000\n        time.sleep(60)\ntime.sleep(60)",
+        "more than",
+    ),
+    "shared memory": (
+        "import mmap, time\nm = mmap.mmap(-1, 8 * 10**9)\nfor i in range(0, len(m), 4096):\n    m[i] = 1",
+        "more than",
+    ),
+    "exit": ("import os\nos._exit(3)", "ended"),
+    "crash": ("import ctypes\nctypes.string_at(0)", "ended"),
+    "kill": ("import os\nos.kill(-1, 9)", "ended"),
+    "flood": ("while True:\n    print('x' * 10**6)", "longer"),
+    "forged lines": (
+        'import os\nfor d in range(3, 50):\n    try:\n        os.write(d, b\'{"index": 0, "outputs": 7}\\n[]\\n\')\n'
+        "    except OSError:\n        pass\nos._exit(0)",
+        "ended",
+    ),  # fmt: skip
+}
+SURVIVOR = """
+import os, sys, time
+for step in range(2):
+    if os.fork():
+        break
+    os.setsid()
+else:
+    os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(777)"])
+time.sleep(1)
+"""
