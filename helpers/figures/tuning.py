@@ -39,6 +39,7 @@ def scaled_crawl(steps, errors, laws):
         ax.plot(steps[late], error[late], marker, color=shade, label=f"k = {k}")
     ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
     decorate(ax, xlabel="step", ylabel=r"$8\eta t\,\Vert X - M\Vert_F\,/\,\sqrt{m - r}$", xscale="log")
+    ax.set_ylim(top=1.1)
 
 
 def errors_by_size(sizes, found, bound):
@@ -81,10 +82,11 @@ def price(widths, mean, bars, curve, levels):
     ax.errorbar(widths, mean, 2 * bars, capsize=3, **points("no penalty", markersize=7, label="measured, ± 2 s.e."))
     for name, level in levels.items():
         ax.axhline(level, color="#777777", linewidth=1, linestyle=":")
-        ax.annotate(name, (curve[0][-1], level), va="bottom", ha="right", color="#555555")
+        ax.annotate(name, (curve[0][-1], 0.985 * level), va="top", ha="right", color="#555555")
     top = 1.12 * max(levels.values())
     label = r"$n\,\Vert\hat X - M\Vert_F^2\,/\,s^2$"
     decorate(ax, xlabel="columns k of the model, not pruned", ylabel=label, legend=False, ylim=(0, top))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(loc="lower left", bbox_to_anchor=(0.3, 0.05))
 
 

@@ -4,7 +4,7 @@ Run from the root of the repository, with tests/requirements.txt installed:
 
     python -m tests.benchmarks.reference_estimators
 
-It writes chapters/data/reference_estimators.json, which chapter 5 draws; tests/test_chapter_05.py recomputes a part.
+It writes chapters/data/reference_estimators.json, which chapter 5 draws; test_reference_estimators.py recomputes a part.
 """
 
 import json
@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers.penalties import GroupLasso
+from helpers.penalties import natural
 from helpers.problems import Empirical, ground_truth, svec
 from helpers.pruning import prune
-from helpers.theory import natural_strengths
 from helpers.training import fine_tune, gaussian_init, train
 
 RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "reference_estimators.json"
@@ -27,7 +26,7 @@ COMMAND = "python -m tests.benchmarks.reference_estimators"
 DIMENSION, RANK, NOISE = 12, 2, 0.1
 SIZES = (100, 200, 400, 800, 1600)
 SEEDS = tuple(range(60))
-STRENGTHS = np.geomspace(0.125, 2, 9)  # of the trace norm, in units of 2‖𝒜*w‖_op/n
+STRENGTHS = np.geomspace(0.125, 2, 9)  # of the trace norm, in units of 2ν
 
 
 def problem_of(n, seed):
@@ -37,8 +36,7 @@ def problem_of(n, seed):
 
 def book(problem, seed):
     """Squared errors of the book's estimators: pruned and fine-tuned (rank not given), oracle, unpruned (k = d)."""
-    d, strengths = problem.d, natural_strengths(1.0, problem.r)
-    start, penalty = gaussian_init(d, d, scale=0.3, seed=2000 + seed), GroupLasso(*strengths)
+    start, penalty = gaussian_init(problem.d, problem.d, scale=0.3, seed=2000 + seed), natural(problem)
     dense = train(problem, start, penalty=penalty, method="l-bfgs", steps=5000, tolerance=1e-7)
     pruned = prune(dense.U, threshold=penalty.threshold)
     runs = {
@@ -86,10 +84,9 @@ def convex(problem):
     X, strength = cp.Variable((d, d), PSD=True), cp.Parameter(nonneg=True)
     loss = cp.sum_squares((root @ coordinates) @ cp.vec(X, order="C") - target)
     program = cp.Problem(cp.Minimize(loss + strength * cp.trace(X)))
-    level = torch.linalg.matrix_norm(problem.noise_matrix, 2).item()  # noise_matrix is (2/n)𝒜*w
     errors = []
     for factor in (0, *STRENGTHS):
-        strength.value = factor * level
+        strength.value = 2 * factor * problem.nu
         program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
         errors.append(float(np.square(X.value - problem.M.numpy()).sum()))
     return {"convex, no penalty": errors[0], "trace norm": min(errors[1:])}
@@ -113,8 +110,9 @@ def main():
         "command": COMMAND,
         "python": platform.python_version(),
         "versions": {name: version(name).split("+")[0] for name in packages},
+        "penalty": repr(natural(problem_of(SIZES[0], 0))),
         "d": DIMENSION, "r": RANK, "noise": NOISE, "ensemble": "gaussian", "mu": [1.0] * RANK,
-        "trace norm": "best of λ = c · 2‖𝒜*w‖_op/n, c = " + ", ".join(f"{c:.3g}" for c in STRENGTHS),
+        "trace norm": "best of λ = 2cν, c = " + ", ".join(f"{c:.3g}" for c in STRENGTHS),
     }  # fmt: skip
     columns = {key: [_short(row[key]) for row in rows] for key in rows[0]}
     lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in columns.items())

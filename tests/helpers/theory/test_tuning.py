@@ -1,79 +1,116 @@
-"""Rates and statistical errors against gradient descent and the information matrix."""
+"""Chapter 5's closed forms against the printed formulas, written out again, and against computations by other means."""
+
+import math
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from instances import ENSEMBLES, population, symmetric
 from scipy.optimize import minimize_scalar
 
 from helpers import theory
-from helpers.problems import Population
-from helpers.training import gaussian_init, train
 
-ENSEMBLES = ["gaussian", "rank-one"]
 random = np.random.default_rng
+spectra = st.lists(st.floats(0.05, 3), min_size=1, max_size=4)
+both = pytest.mark.parametrize("ensemble", ENSEMBLES)
 
 
-def diagonal_problem(mu, d, ensemble="gaussian"):
-    """The population problem whose M has the eigenvalues mu on the first coordinate axes."""
-    U_star = torch.zeros(d, len(mu), dtype=torch.float64)
-    U_star[range(len(mu)), range(len(mu))] = torch.tensor(mu, dtype=torch.float64).sqrt()
-    return Population(U_star, ensemble)
+def edges(mu, ensemble):
+    """a and b of Theorem 5.1, as printed."""
+    mu = np.array(mu)
+    if ensemble == "gaussian":
+        return 4 * mu.min(), 8 * mu.max()
+    return 8 * mu.min(), 8 * np.linalg.eigvalsh(2 * np.diag(mu) + np.outer(np.sqrt(mu), np.sqrt(mu))).max()
 
 
-# fine-tuning
+@both
+@given(mu=spectra, share=st.floats(0.01, 1.5))
+@settings(max_examples=40, deadline=None)
+def test_rate_and_steps_are_the_printed_ones(ensemble, mu, share):
+    a, b = edges(mu, ensemble)
+    assert theory.largest_step(mu, ensemble=ensemble) == pytest.approx(2 / b, rel=1e-9)
+    assert theory.optimal_step(mu, ensemble=ensemble) == pytest.approx(2 / (a + b), rel=1e-9)
+    step = share * 2 / b
+    expected = max(1 - a * step, b * step - 1)
+    assert theory.linear_rate(mu, step, ensemble=ensemble) == pytest.approx(expected, abs=1e-9)
 
 
-def contraction(problem, step, steps=400):
-    """The measured factor per step on ‖X − M‖_F near M."""
-    noise = torch.randn(problem.U_star.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    U, errors = problem.U_star + 1e-5 * noise, []
-    for _ in range(steps):
-        U = U - step * problem.gradient(U)
-        errors.append(problem.error(U).item())
-        if not 1e-11 < errors[-1] < 1e-3:
-            break
-    tail = min(10, len(errors) - 1)
-    return (errors[-1] / errors[-1 - tail]) ** (1 / tail)
+@both
+@given(mu=spectra, scale=st.floats(0.1, 10))
+@settings(max_examples=20, deadline=None)
+def test_rates_know_no_units_and_no_order(ensemble, mu, scale):
+    """X → scale · X goes with η → η/scale; the order of the eigenvalues is none."""
+    step = 0.7 * theory.largest_step(mu, ensemble=ensemble)
+    rate = theory.linear_rate(mu, step, ensemble=ensemble)
+    scaled = [scale * value for value in mu]
+    assert theory.linear_rate(scaled, step / scale, ensemble=ensemble) == pytest.approx(rate)
+    assert theory.linear_rate(mu[::-1], step, ensemble=ensemble) == pytest.approx(rate)
 
 
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
-@pytest.mark.parametrize("share", [0.2, 1.0, 1.03])
-def test_linear_rate_is_measured(ensemble, share):
-    mu = [1.0, 0.6, 0.36]
-    step = share * theory.optimal_step(mu, ensemble=ensemble)
-    measured = contraction(diagonal_problem(mu, 6, ensemble), step)
-    assert theory.linear_rate(mu, step, ensemble=ensemble) == pytest.approx(measured, rel=2e-3)
-
-
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
-def test_optimal_and_largest_step(ensemble):
+@both
+def test_optimal_step_has_the_least_rate_and_the_largest_has_rate_one(ensemble):
     mu = [0.8, 0.5]
     best, largest = theory.optimal_step(mu, ensemble=ensemble), theory.largest_step(mu, ensemble=ensemble)
     found = minimize_scalar(
         lambda step: theory.linear_rate(mu, step, ensemble=ensemble), bounds=(0.1 * best, largest), method="bounded"
     )
     assert found.x == pytest.approx(best, rel=1e-4)
-    below, above = theory.linear_rate(mu, np.array([0.999, 1.001]) * largest, ensemble=ensemble)
-    assert below < 1 < above
-    assert contraction(diagonal_problem(mu, 5, ensemble), 1.05 * largest) > 1
-    assert contraction(diagonal_problem(mu, 5, ensemble), 0.95 * largest) < 1
+    rates = theory.linear_rate(mu, np.array([0.999, 1, 1.001]) * largest, ensemble=ensemble)
+    assert rates[0] < 1 < rates[2]
+    assert rates[1] == pytest.approx(1)
     equal = theory.optimal_step([1.0] * 4, ensemble=ensemble)
     assert equal == pytest.approx(1 / 6 if ensemble == "gaussian" else 1 / (4 * (6 + 1)))
 
 
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
+@both
+@pytest.mark.parametrize("mu", [[1.0], [0.7], [1.0, 0.6], [0.9, 0.5, 0.4]])
+def test_endpoint_constant_is_measured(ensemble, mu):
+    """On the diagonal, where a step needs no matrices, from far enough out along the stiffest direction."""
+    mu, trace = np.array(mu), 2 if ensemble == "rank-one" else 0
+    z, step = 1.3 * np.sqrt(mu), theory.largest_step(mu, ensemble=ensemble)
+    for _ in range(100_000):
+        rest = z**2 - mu
+        z = z - 2 * step * ((4 if trace else 2) * rest + trace * rest.sum()) * z
+    measured = math.sqrt(100_000) * np.linalg.norm(z**2 - mu)
+    assert theory.endpoint_constant(mu, ensemble=ensemble) == pytest.approx(measured, rel=5e-3)
+
+
+def test_endpoint_constant_where_it_is_simple():
+    assert theory.endpoint_constant([0.8, 0.3]) == pytest.approx(0.4)
+    assert theory.endpoint_constant([0.8] * 3, ensemble="rank-one") == pytest.approx(math.sqrt(3) * 0.4)
+
+
+def test_crawl_error_is_the_printed_sum_and_tends_to_the_limit_law():
+    t, s = np.array([0.0, 1.5, 1e7]), np.array([0.3, 2.0])
+    by_hand = [math.sqrt((8 * x + 1 / 0.09) ** -2 + (8 * x + 0.25) ** -2) for x in t]
+    np.testing.assert_allclose(theory.crawl_error(t, s), by_hand, rtol=1e-12)
+    assert theory.crawl_error(1e7, s) == pytest.approx(theory.sublinear_error(1e7, 1.0, 5, 3, 1), rel=1e-6)
+    assert theory.crawl_error(0.0, s) == pytest.approx(math.sqrt(0.09**2 + 4**2))
+
+
+@pytest.mark.parametrize(("d", "k", "r"), [(8, 4, 2), (6, 14, 1), (9, 9, 3)])
+def test_sublinear_error_is_the_printed_one(d, k, r):
+    m, t = min(d, k), 0.02 * 700
+    assert theory.sublinear_error(700, 0.02, d, k, r) == pytest.approx(math.sqrt(m - r) / (8 * t))
+    expected = math.sqrt((m - r) * ((2 + r) ** 2 + r * (m - r))) / (16 * (m + 2) * t)
+    assert theory.sublinear_error(700, 0.02, d, k, r, ensemble="rank-one") == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(("d", "k", "r"), [(8, 4, 2), (6, 14, 1)])
-def test_sublinear_error_is_measured(ensemble, d, k, r):
-    steps, step = 4000, 0.02
-    start = gaussian_init(d, k, scale=0.3, seed=1, batch=(9,))
-    run = train(diagonal_problem([1.0] * r, d, ensemble), start, steps=steps, step_size=step, record=2)
-    predicted = theory.sublinear_error(steps, step, d, k, r, ensemble=ensemble)
-    assert run.error[-1].median().item() == pytest.approx(predicted, rel=0.03)
-    early, late = theory.sublinear_error([100, 200], step, d, k, r, ensemble=ensemble)
-    assert early == pytest.approx(2 * late)
+def test_sublinear_error_of_quadratic_networks_solves_its_equations(d, k, r):
+    """The scalar flow of equal superfluous eigenvalues q, beside p of M's: p' = −16p(p − 1 + τ/2), q' = −16q(q + τ/2),
+    τ = r(p − 1) + (m − r)q, by small steps."""
+    m, p, q, h = min(d, k), 1.0, 0.5, 1e-3
+    for _ in range(200_000):
+        tau = r * (p - 1) + (m - r) * q
+        p, q = p - 16 * h * p * (p - 1 + tau / 2), q - 16 * h * q * (q + tau / 2)
+    error = math.sqrt(r * (p - 1) ** 2 + (m - r) * q**2)
+    assert theory.sublinear_error(200_000, h, d, k, r, ensemble="rank-one") == pytest.approx(error, rel=5e-3)
 
 
-# statistics
+# what noise allows
 
 
 def tangent_basis(U):
@@ -84,27 +121,23 @@ def tangent_basis(U):
     return rows[: (values > 1e-10).sum()]
 
 
-@pytest.mark.parametrize(("d", "r"), [(5, 1), (5, 2), (4, 4), (7, 3)])
+@pytest.mark.parametrize(("d", "r"), [(1, 1), (5, 1), (5, 2), (4, 4), (7, 3)])
 def test_cramer_rao_is_the_trace_of_the_inverse_information(d, r):
     basis = tangent_basis(random(d + r).standard_normal((d, r)))
     assert len(basis) == theory.degrees_of_freedom(d, r)
-    traces = basis @ np.eye(d).ravel()
-    identity = np.eye(len(basis))
+    traces, identity = basis @ np.eye(d).ravel(), np.eye(len(basis))
     for ensemble, second in [("gaussian", identity), ("rank-one", 2 * identity + np.outer(traces, traces))]:
         expected = 0.3**2 / 50 * np.trace(np.linalg.inv(second))
         assert theory.cramer_rao(d, r, 50, 0.3, ensemble=ensemble) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
+@both
 def test_cramer_rao_at_finite_n_is_the_error_of_linearised_least_squares(ensemble):
-    d, r, n, runs, source = 6, 2, 400, 400, random(8)
+    d, r, n, runs, source = 5, 2, 300, 300, random(8)
     basis, found = tangent_basis(np.eye(d)[:, :r]), []
     for _ in range(runs):
-        if ensemble == "gaussian":
-            design = source.standard_normal((n, d, d))
-        else:
-            x = source.standard_normal((n, d))
-            design = x[:, :, None] * x[:, None]
+        design = source.standard_normal((n, d, d)) if ensemble == "gaussian" else source.standard_normal((n, d, 1))
+        design = design if ensemble == "gaussian" else design * design.swapaxes(1, 2)
         design = design.reshape(n, -1) @ basis.T  # symmetric basis: symmetrising A changes nothing
         found.append(np.trace(np.linalg.inv(design.T @ design)))
     predicted = theory.cramer_rao(d, r, n, 1.0, ensemble=ensemble, finite_n=True)
@@ -112,24 +145,12 @@ def test_cramer_rao_at_finite_n_is_the_error_of_linearised_least_squares(ensembl
     assert predicted > 1.02 * theory.cramer_rao(d, r, n, 1.0, ensemble=ensemble)
 
 
-def test_the_finite_n_factor_of_rank_one_data_comes_from_exact_moments():
-    for d, r in [(6, 1), (6, 3), (4, 4)]:
-        x = random(9).standard_normal((400_000, d))
-        y, z = (x[:, :r] ** 2).sum(1), (x[:, r:] ** 2).sum(1)
-        inverse, square = 0.5, 0.25  # of G = 2I + eeᵀ, e = P_T I, ‖e‖² = r; ⟨e, xxᵀ⟩ = y, ‖P_T xxᵀ‖² = y² + 2yz
-        first = inverse * (y**2 + 2 * y * z) + (1 / (2 + r) - inverse) * y**2 / r
-        second = square * (y**2 + 2 * y * z) + (1 / (2 + r) ** 2 - square) * y**2 / r
-        lost = (first * second).mean() / second.mean() - 1
-        bare = theory.cramer_rao(d, r, 10**6, 1.0, ensemble="rank-one")
-        ratio = theory.cramer_rao(d, r, 10**6, 1.0, ensemble="rank-one", finite_n=True) / bare
-        assert 10**6 * (1 - 1 / ratio) == pytest.approx(lost, rel=0.05)
-
-
 def test_cramer_rao_scales_and_tends_to_its_limit():
     n = np.array([100.0, 200.0, 1e7])
     bound = theory.cramer_rao(12, 2, n, 0.5)
+    assert bound[0] == pytest.approx(0.25 * 23 / 100)
     assert bound[0] == pytest.approx(2 * bound[1])
-    assert theory.cramer_rao(12, 2, 100, 1.0) == pytest.approx(4 * bound[0])
+    assert theory.cramer_rao(12, 2, 100, 0.5, finite_n=True) == pytest.approx(0.25 * 23 / 76)
     for ensemble in ENSEMBLES:
         limit = [theory.cramer_rao(12, 2, n, 0.5, ensemble=ensemble, finite_n=finite) for finite in (False, True)]
         assert (limit[1] > limit[0]).all()
@@ -137,22 +158,75 @@ def test_cramer_rao_scales_and_tends_to_its_limit():
     assert theory.cramer_rao(12, 2, 100, 0.0) == 0
 
 
-# input
+# one minimum, and the price of a wide model
+
+
+def test_least_bend_is_the_least_second_derivative_of_the_population_loss():
+    """Gaussian, at the truth and at the fit with the columns of the truth scaled: Z along a missing direction."""
+    problem = population([1.0, 0.6], 4, 0)
+    away = torch.linalg.svd(problem.U_star).U[:, 3]
+    Z = torch.outer(away, torch.tensor([0.0, 1.0]).double())
+    assert (Z * problem.hessian_vector(problem.U_star, Z)).sum() == pytest.approx(theory.least_bend(0.6, 0.0, 1.0))
+    np.testing.assert_allclose(theory.least_bend([0.6, 1.0], [0.1, 3.0], 0.5), [1.0, -4.0])
+
+
+@given(r=st.integers(1, 5), nu=st.floats(0, 2), excess=st.floats(0, 2), lower=st.floats(0.2, 2))
+@settings(max_examples=60, deadline=None)
+def test_descent_radius_bounds_the_root_of_its_inequality(r, nu, excess, lower):
+    """lower ρ² − 2√(2r)νρ ≤ excess on the way; ϱ is the root where ν or the excess is 0, else at most √2 times it."""
+    radius = theory.descent_radius(r, nu, excess, lower)
+    half = math.sqrt(2 * r) * nu
+    root = (half + math.sqrt(half**2 + lower * excess)) / lower
+    assert root * (1 - 1e-9) <= radius <= math.sqrt(2) * root + 1e-12
+    assert theory.descent_radius(r, 0.0, excess, lower) == pytest.approx(math.sqrt(excess / lower))
+    assert theory.descent_radius(r, nu, 0.0, lower) == pytest.approx(2 * half / lower)
+
+
+def test_basin_reaches_half_way_without_noise():
+    assert (
+        theory.same_minimum_slack(0.499, 1.0, 0.0, 1.0, 1.0) > 0 > theory.same_minimum_slack(0.501, 1.0, 0.0, 1.0, 1.0)
+    )
+    by_hand = 0.8 * (0.7 - 0.1) - 1.3 * 0.1 - 0.05
+    assert theory.same_minimum_slack(0.1, 0.7, 0.05, 0.8, 1.3) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(("d", "r"), [(4, 1), (7, 3), (5, 5)])
+def test_unpruned_dimensions_are_half_way(d, r):
+    by_hand = (d * (d + 1) / 2 + r * d - r * (r - 1) / 2) / 2
+    assert theory.unpruned_dimensions(d, r) == by_hand
+    kept = []
+    for seed in range(1000):
+        values = np.linalg.eigvalsh(symmetric(d, seed).numpy()[r:, r:] / 2) if d > r else np.zeros(1)
+        kept.append(theory.degrees_of_freedom(d, r) + (values.clip(0) ** 2).sum())
+    assert abs(np.mean(kept) - by_hand) <= 4 * np.std(kept) / 1000**0.5
+
+
+def test_finite_sample_price_is_that_of_the_smallest_models_up_to_one():
+    assert theory.finite_sample_price(10, 40) == pytest.approx(40 / 3)
+    np.testing.assert_allclose(theory.finite_sample_price([5.0, 10.0], 20), [20 / 3, 20])
+    n = np.array([50.0, 500.0])
+    linear = n * theory.cramer_rao(6, 1, n, 1.0, finite_n=True)
+    assert (theory.finite_sample_price(6, n) < linear).all()
+    assert (linear < theory.finite_sample_price(7, n) * 7 / 6).all()
+
 
 BAD = [
     (lambda: theory.linear_rate([1.0, 0.0], 0.1), ValueError, "mu must be .*greater than 0"),
     (lambda: theory.linear_rate([1.0], 0.0), ValueError, "step must be .*greater than 0"),
     (lambda: theory.optimal_step([1.0], ensemble="x"), ValueError, "ensemble must be one of"),
+    (lambda: theory.endpoint_constant([-1.0]), ValueError, "mu must be .*greater than 0"),
+    (lambda: theory.crawl_error(-1.0, [1.0]), ValueError, "t must be .*at least 0"),
+    (lambda: theory.crawl_error(1.0, [0.0]), ValueError, "s must be .*greater than 0"),
     (lambda: theory.sublinear_error(100, 0.1, 5, 2, 2), ValueError, "k must be .*at least 3, got 2"),
     (lambda: theory.sublinear_error(100, 0.1, 2, 5, 2), ValueError, "d must be .*at least 3, got 2"),
-    (lambda: theory.degrees_of_freedom(3, 4), ValueError, "r must be .*at most 3, got 4"),
     (lambda: theory.cramer_rao(3, 4, 100, 1.0), ValueError, "r must be .*at most 3"),
     (lambda: theory.cramer_rao(4, 2, 100, -1.0), ValueError, "noise must be .*at least 0"),
-    (
-        lambda: theory.cramer_rao(4, 2, 8, 1.0, finite_n=True),
-        ValueError,
-        "n must be finite and greater than 8, got 8",
-    ),
+    (lambda: theory.cramer_rao(4, 2, 8, 1.0, finite_n=True), ValueError, "n must be .*greater than 8, got 8"),
+    (lambda: theory.least_bend(-1.0, 0.0, 1.0), ValueError, "sigma_squared must be .*at least 0"),
+    (lambda: theory.descent_radius(0, 0.0, 0.0, 1.0), ValueError, "r must be .*at least 1"),
+    (lambda: theory.descent_radius(1, 0.0, 0.0, 0.0), ValueError, "lower must be .*greater than 0"),
+    (lambda: theory.same_minimum_slack(0.1, 0.0, 0.0, 1.0, 1.0), ValueError, "mu_r must be .*greater than 0"),
+    (lambda: theory.finite_sample_price(10, 10), ValueError, "n must be .*greater than 10"),
 ]
 
 
