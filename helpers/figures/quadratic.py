@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import theory
+from helpers.figures import style
 from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, points
 
 INK, DEAD = CAST["theory"]["color"], "#9A9A9A"
@@ -17,11 +18,13 @@ def _ticks(ax, axis, values):
 
 
 def half_isometry(ratios, steepest, densities, flattest, rank):
-    """Left: the largest ‖𝒜(vvᵀ)‖²/n found, {d: (T,)} over n/d² = `ratios`, with the bound on its mean. Right: the
-    smallest ‖𝒜(X)‖²/n found at the rank `rank`, {d: (T,)} over n/(rank · d) = `densities`."""
+    """Left: the largest ‖𝒜(vvᵀ)‖²/n found, {d: (T,)} over n/d² = `ratios`, and the bound of Proposition 4.2 for the
+    largest d. Right: the smallest ‖𝒜(X)‖²/n found at this rank, {d: (T,)} over n/(rank · d) = `densities`."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.7))
     fine = np.geomspace(ratios[0], ratios[-1], 100)
-    left.plot(fine, (3**0.25 + fine**-0.25) ** 4, **line("theory", label="bound, $t = 0$"))
+    d = max(steepest)
+    bounds = [theory.curvature_bound(d, round(ratio * d**2), ensemble="rank-one") for ratio in fine]
+    left.plot(fine, bounds, **line("theory", label=f"bound, $d = {d}$"))
     left.axhline(3, color=INK, linewidth=1, linestyle=":")
     right.axhline(2, color=INK, linewidth=1, linestyle=":")
     for ax, over, found in ((left, ratios, steepest), (right, densities, flattest)):
@@ -29,11 +32,11 @@ def half_isometry(ratios, steepest, densities, flattest, rank):
             ax.plot(over, values, marker, color=shade, markersize=6, label=f"$d = {d}$")
     left.text(fine[-1], 2.65, "expectation 3", ha="right", va="top")
     right.text(densities[0], 2.08, "expectation, at least 2", va="bottom")
-    decorate(left, xlabel=r"$n/d^2$", ylabel=r"$\kappa$, largest found", xscale="log", yscale="log", ylim=(1.8, 130))
+    decorate(left, xlabel=r"$n/d^2$", ylabel=r"$\kappa$, largest found", xscale="log", yscale="log", ylim=(1.8, 220))
     decorate(right, xlabel=rf"$n/({rank}d)$", ylabel=r"smallest ratio found", xscale="log", ylim=(0, 2.4))
     right.legend(loc="lower right")
     _ticks(left, "x", ratios)
-    _ticks(left, "y", [2, 5, 10, 20, 50, 100])
+    _ticks(left, "y", [2, 5, 10, 20, 50, 100, 200])
     _ticks(right, "x", densities)
     return figure
 
@@ -50,8 +53,9 @@ def landscape(fractions, shifts, predicted, onset):
                       textcoords="offset points")  # fmt: skip
     left.axhline(0, color=DEAD, linewidth=1)
     decorate(left, xlabel=r"$\lambda\,/\,(4\sqrt{\beta}\,\mu_r)$", ylabel=r"$p_i - \mu_i$")
-    ranks = np.linspace(0.7, max(onset) + 0.4, 100)
-    right.plot(ranks, (ranks + 2) / (ranks + 1), **line("theory"))
+    ranks = np.linspace(1, max(onset) + 0.4, 100)
+    right.plot(ranks, theory.further_strength(1.0, ranks, 1.0) / theory.critical_strength(1.0, 1.0, "rank-one"),
+               **line("theory"))  # fmt: skip
     right.axhline(1, **line("theory", label=None, linestyle="--", linewidth=1.2))
     for r, (low, high) in onset.items():
         right.errorbar(r, (low + high) / 2, (high - low) / 2, capsize=4, **points("group Lasso"))
@@ -115,8 +119,8 @@ def noise_cost(sizes, totals, lost, traces):
     left.plot(fine, 1 + lost / fine, **line("theory", label=r"$1 + \alpha/n$"))
     left.axhline(1, color=DEAD, linewidth=1, linestyle=":")
     left.errorbar(sizes, totals[0], 2 * totals[1], capsize=3, **points("oracle", label="measured, ± 2 s.e."))
-    ranks = np.linspace(0.7, max(traces) + 0.4, 100)
-    right.plot(ranks, 1 / (2 + ranks), **line("theory", label="$1/(2 + r)$"))
+    ranks = np.linspace(1, max(traces) + 0.4, 100)
+    right.plot(ranks, theory.trace_limit(ranks) / ranks, **line("theory", label="$1/(2 + r)$"))
     right.axhline(0.5, **line("theory", linestyle="--", linewidth=1.2, label="without the trace term"))
     means, bars = np.array(list(traces.values())).T
     right.errorbar(list(traces), means, 2 * bars, capsize=3, **points("oracle", label="measured"))
@@ -128,7 +132,23 @@ def noise_cost(sizes, totals, lost, traces):
     return figure
 
 
-def predicted_shifts(mu, fractions, smoothing):
-    """p_i − μ_i of Theorem 6.5 for eigenvalues mu (r,), at the strengths λ = fraction · 4√β μ_r: an array (T, r)."""
-    critical = theory.critical_strength(mu[-1], smoothing, "rank-one")
-    return np.array([theory.shrunk_spectrum_rank_one(mu, part * critical, smoothing) - mu for part in fractions])
+def what_we_saw(*, kappa, shift, borders, checks, units, errors, noise):
+    """The last table of the chapter. kappa: (bound, found). shift: the largest miss of p − μ. borders: {r: (low, high)}
+    as in `landscape`. checks: those of `hypotheses.checks`. units: (of the teacher, kept in each run). errors:
+    (fine-tuned, oracle). noise: rows (claim, predicted, (mean, standard error))."""
+    further = {r: theory.further_strength(1.0, r, 1.0) / theory.critical_strength(1.0, 1.0, "rank-one") for r in borders}
+    onsets = [
+        (f"onset of other minima, r = {r}, in 4√β μ_r", f"{'' if r == 1 else 'at least '}{further[r]:.3f}",
+         f"{low:.2f} to {high:.2f}")
+        for r, (low, high) in borders.items()
+    ]  # fmt: skip
+    return style.table([
+        ("largest κ found on our data", f"at most {kappa[0]:.1f} (prob. 0.95)", f"{kappa[1]:.2f}"),
+        ("p − μ against its prediction, largest difference", "0", f"{shift:.0e}"),
+        *onsets,
+        ("conditions of chapter 4 that hold on the run", "", f"{sum(c.holds for c in checks)} of {len(checks)}"),
+        ("... and promises then broken", "0", sum(c.contradicted for c in checks)),
+        ("units kept, fresh data", f"{units[0]}", f"{units[1].min()} to {units[1].max()}"),
+        ("test error, fine-tuned against oracle", f"{errors[1]:.2g}", f"{errors[0]:.2g}"),
+        *((claim, f"{predicted:.3f}", f"{mean:.3f} ± {error:.3f}") for claim, predicted, (mean, error) in noise),
+    ])  # fmt: skip

@@ -1,17 +1,91 @@
-"""The proofs of chapter 6 on an instance: the landscape of quadratic networks (`inputs` has the statements on data).
+"""The proofs of chapter 6 on an instance: random inputs x and A = xxᵀ, the landscape of quadratic networks, their noise.
 
-Problems are `Population(..., "rank-one")`, except in `recovered`. U has shape (d, k), one run; a penalty is a
-`GroupLasso`; T = tr(M − X), p_i = ‖u_i‖². Each function returns a list of `Step`.
+U has shape (d, k), one run; a penalty is a `GroupLasso`; T = tr(M − X), p_i = ‖u_i‖². Each function returns a list of
+`Step`.
 """
 
+import itertools
+import math
+
+import numpy as np
 import torch
 from scipy import optimize
 
 from helpers import theory
+from helpers.arguments import number
+from helpers.networks import QuadraticNetwork
 from helpers.objective import Objective
 from helpers.proofs import Step
+from helpers.proofs.tuning import on_tangent, tangent_basis
 
 ROUNDING = 1e-8  # below it a number counts as zero at a point with ‖∇F‖ at most as large
+
+
+def same_problem(problem, U, V):
+    """Proposition 6.1 for rank-one data: the network with the units U, by autograd, against the sensing problem; and
+    VVᵀ read off the outputs of the network with the units V (d, k) at sums of unit vectors."""
+    network, inputs = QuadraticNetwork.from_factor(U), problem.design
+    loss = (network(inputs) - problem.y).square().mean()
+    (slope,) = torch.autograd.grad(loss, network.hidden.weight)
+    eye = torch.eye(len(U), dtype=U.dtype)
+    other = QuadraticNetwork.from_factor(V)
+    single, sums = other(eye), other((eye[:, None] + eye).flatten(0, 1)).reshape(len(U), len(U))
+    read = ((sums - single[:, None] - single) / 2).detach()
+    return [
+        _step(r"mean squared error of $\varphi_U$ equals $f(UU^\top)$", loss.detach(), "=", problem.loss(U)),
+        _step(r"its gradient in $U^\top$ is that of $f$: norm of the difference",
+              (slope.T - problem.gradient(U)).norm(), "≤", ROUNDING),
+        _step(r"$x^\top Sy$ from three outputs is $VV^\top$: norm of the difference",
+              (read - V @ V.T).norm(), "≤", ROUNDING),
+    ]  # fmt: skip
+
+
+def other_inputs(difference, fourth):
+    """Proposition 6.2 for a symmetric `difference` = Δ (d, d), d small, and independent coordinates on three points
+    with the fourth moment m₄ = `fourth` ≥ 1: means by adding up all 3^d inputs."""
+    fourth = number("fourth", fourth, low=1)
+    values = torch.tensor([-(fourth**0.5), 0.0, fourth**0.5], dtype=difference.dtype)
+    chances = torch.tensor([0.5 / fourth, 1 - 1 / fourth, 0.5 / fourth], dtype=difference.dtype)
+    places = torch.tensor(list(itertools.product(range(3), repeat=len(difference))))
+    x, weight = values[places], chances[places].prod(1)
+    outputs = ((x @ difference) * x).sum(1)
+    mean, square = (weight * outputs).sum(), (weight * outputs**2).sum()
+    formula, with_bias = (theory.mean_square_output(difference.numpy(), fourth, bias=bias) for bias in (False, True))
+    return [
+        _step(r"$\mathbb{E}(x^\top\Delta x)^2$ is the formula of (i)", square, "=", formula),
+        _step(r"$\min(2, m_4-1)\lVert\Delta\rVert_F^2 \le \mathbb{E}(x^\top\Delta x)^2$",
+              min(2.0, fourth - 1) * difference.square().sum(), "≤", square),
+        _step(r"$\min_b\mathbb{E}(x^\top\Delta x + b)^2$ is that of (ii)", square - mean**2, "=", with_bias),
+    ]  # fmt: skip
+
+
+def lower_isometry(problem, X):
+    """Theorem 6.3 for rank-one data, at a symmetric X (d, d) of rank ρ at most 3 and norm 1, and at an X′ near it; means
+    over xᵀXx by Gauss–Hermite quadrature, exact for its powers and good to five digits for the exponential."""
+    values, rank = torch.linalg.eigvalsh(X), int(torch.linalg.matrix_rank(X))
+    some = values[values.abs().argsort(descending=True)[:rank]]
+    nodes, weights = (torch.from_numpy(array) for array in np.polynomial.hermite_e.hermegauss(20))
+    places = torch.cartesian_prod(*[torch.arange(20)] * rank).reshape(-1, rank)
+    forms, chances = (nodes[places] ** 2) @ some, (weights / weights.sum())[places].prod(1)
+    second, fourth = ((chances * forms**power).sum() for power in (2, 4))
+    trace, a = some.sum(), 0.05
+    turn = torch.eye(problem.d).to(X)
+    turn[:2, :2] = torch.tensor([[math.cos(0.02), -math.sin(0.02)], [math.sin(0.02), math.cos(0.02)]])
+    Y = turn @ X @ turn.T
+    ratios = [problem.measure(Z).square().mean().sqrt() for Z in (X, Y, X - Y)]
+    kappa = theory.curvature_bound(problem.d, problem.n, ensemble="rank-one")
+    return [
+        _step(r"$\mathbb{E}Y^2 = 2 + \tau^2$", second, "=", 2 + trace**2),
+        _step(r"$\mathbb{E}Y^4 \le 60 + 32\lvert\tau\rvert + 12\tau^2 + \tau^4$", fourth, "≤",
+              60 + 32 * trace.abs() + 12 * trace**2 + trace**4),
+        _step(r"$\mathbb{E}Y^4 \le 17\,(\mathbb{E}Y^2)^2$", fourth, "≤", 17 * second**2),
+        _step(r"$\mathbb{E}e^{-aZ} \le \exp(-a\,\mathbb{E}Z + \frac{a^2}2\mathbb{E}Z^2)$ at $a = 0.05$",
+              (chances * (-a * forms**2).exp()).sum(), "≤", (-a * second + a**2 * fourth / 2).exp()),
+        _step(r"$(\lVert\mathcal{A}(X')\rVert - \lVert\mathcal{A}(X-X')\rVert)/\sqrt n"
+              r" \le \lVert\mathcal{A}(X)\rVert/\sqrt n$", ratios[1] - ratios[2], "≤", ratios[0]),
+        _step(r"$\lVert\mathcal{A}(X-X')\rVert/\sqrt n \le \sqrt{2\rho\bar\kappa}\,\lVert X-X'\rVert_F$",
+              ratios[2], "≤", math.sqrt(2 * rank * kappa) * (X - Y).norm()),
+    ]  # fmt: skip
 
 
 def null_directions(problem, penalty, U):
@@ -22,24 +96,29 @@ def null_directions(problem, penalty, U):
     p, images = columns.square().sum(0), problem.M @ columns
     half, s = (problem.M.trace() - p.sum()) / 2, columns.shape[1]
     missing, own = mu.flip(0)[s:].sum(), ((columns * images).sum(0) / p).sort(descending=True).values
-    a, b = len(mu) - 1, 0
     plane = torch.zeros_like(problem.M)
-    plane[a, b], plane[b, a] = 1.0, -1.0
+    plane[-1, 0], plane[0, -1] = 1.0, -1.0
     turn = frame @ plane @ frame.T
     angle = torch.zeros((), dtype=U.dtype, requires_grad=True)
     turned = Objective(problem, penalty).value(torch.linalg.matrix_exp(angle * turn) @ U)
     (slope,) = torch.autograd.grad(turned, angle, create_graph=True)
     (bend,) = torch.autograd.grad(slope, angle)
     stationary = (p - half + penalty.strength / 4 * penalty.dh(p)) * columns
-    return [
-        _step("‖Mu_i − (p_i − T/2 + (λ/4)h'(p_i))u_i‖", (images - stationary).norm(), "≤", ROUNDING),
-        _step("turning M's first and last eigenvector: F'' = 8(x_a − x_b)(m_a − m_b)", bend, "=",
-              8 * (x[a] - x[b]) * (mu[a] - mu[b])),
+    steps = [
+        _step(r"$Mu_i = (p_i - \frac T2 + \frac\lambda4h'(p_i))u_i$: norm of the difference",
+              (images - stationary).norm(), "≤", ROUNDING),
+        _step(r"turning $v_1, v_d$: second derivative of $F$ is $8(x_1-x_d)(m_1-m_d)$", bend, "=",
+              8 * (x[-1] - x[0]) * (mu[-1] - mu[0])),
         _step("... which is not negative", 0.0, "≤", bend),
-        _step("u_iᵀMu_i/p_i are the s largest eigenvalues, weighted sum", _ranked(own), "=", _ranked(mu.flip(0)[:s])),
-        _step("T/2 = [Σ_missing μ + (λ/4)Σh'(p_j)]/(s + 2)", half, "=",
+        _step(r"the $s$ largest eigenvalues are used: $\sum_i i\,m_i = \sum_i i\,\mu_i$",
+              _ranked(own), "=", _ranked(mu.flip(0)[:s])),
+        _step(r"$\frac T2$ from (6.3)", half, "=",
               (missing + penalty.strength / 4 * penalty.dh(p).sum()) / (s + 2)),
     ]  # fmt: skip
+    if s < min(problem.r, U.shape[1]):
+        edge = penalty.strength / penalty.smoothing**0.5
+        steps.append(_step(r"$4\mu_{s+1} + 2T \le \lambda/\sqrt\beta$", 4 * mu.flip(0)[s] + 4 * half, "≤", edge))
+    return steps
 
 
 def benign(problem, penalty, U):
@@ -56,42 +135,37 @@ def benign(problem, penalty, U):
     trace = problem.M.trace() - fewer.square().sum()
     edge = penalty.strength / penalty.smoothing**0.5
     return [
-        _step("p_i + (λ/4)h'(p_i) = μ_i + T/2, weighted sum", _ranked(p + penalty.strength / 4 * penalty.dh(p)), "=",
-              _ranked(mu + half)),
-        _step("T = λΣh'(p_j)/(2r + 4)", (mu - p).sum(), "=", 2 * half),
-        _step("the p_i are those of the one fixed point T", _ranked(p), "=", _ranked(roots)),
-        _step("without the smallest column F'' = 2(λ/√β − 4μ_r − 2T)", bend, "=", 2 * (edge - 4 * mu[-1] - 2 * trace)),
+        _step(r"$p_i + \frac\lambda4h'(p_i) = \mu_i + \frac T2$, both sides weighted by $i$ and summed",
+              _ranked(p + penalty.strength / 4 * penalty.dh(p)), "=", _ranked(mu + half)),
+        _step(r"$T$ from (6.4)", (mu - p).sum(), "=", 2 * half),
+        _step(r"$\sum_i i\,p_i$ is that of the one solution", _ranked(p), "=", _ranked(roots)),
+        _step(r"without $u_r$: second derivative $2(\lambda/\sqrt\beta - 4\mu_r - 2T)$ along $v_r$", bend, "=",
+              2 * (edge - 4 * mu[-1] - 2 * trace)),
         _step("... which is negative", bend, "≤", 0.0),
     ]  # fmt: skip
 
 
-def further(mu, penalty, q):
-    """Proposition 6.6: D at 0 ≤ `q` for eigenvalues μ (r,) in decreasing order, r ≥ 2, and its derivatives by autograd,
-    along half = T/2. Raises ValueError where p_1, …, p_{r−1} cannot all be larger roots."""
-    level, others = penalty.strength, mu[:-1]
+def further(mu, penalty):
+    """Proposition 6.6 for eigenvalues mu (r,) in decreasing order, r ≥ 2, a numpy array, where all p_i are larger roots:
+    D(q) on a grid from 0 to p_r. Raises ValueError where λ is too large for that."""
+    strength, beta, r = penalty.strength, penalty.smoothing, len(mu)
+    p = theory.shrunk_spectrum_rank_one(mu, strength, beta)
 
-    def roots(half):
-        return torch.from_numpy(theory.shrunk_eigenvalue((others + half).numpy(), level / 2, penalty.smoothing))
+    def trace(q):
+        def excess(T):
+            return T - mu.sum() + q + theory.shrunk_eigenvalue(mu[:-1] + T / 2, strength / 2, beta).sum()
 
-    half = optimize.brentq(lambda half: 2 * half + q - mu.sum().item() + roots(half).sum().item(), 0, mu.sum().item())
-    half, p = torch.tensor(half, dtype=mu.dtype, requires_grad=True), roots(half)
-    if p.min() == 0:
-        raise ValueError(f"q must be small enough for the other columns to survive, got {q}")
-    for _ in range(3):  # Newton steps carry the derivatives of the root with respect to half
-        p = p - (p + level / 4 * penalty.dh(p) - others - half) / (1 + level / 4 * penalty.d2h(p))
-    q = mu[-1] + (others - p).sum() - 2 * half
-    value = 4 * (q - mu[-1]) - 4 * half + level * penalty.dh(q)
-    (speed,) = torch.autograd.grad(q, half, create_graph=True)
-    first = torch.autograd.grad(value, half, create_graph=True)[0] / speed
-    second = torch.autograd.grad(first, half)[0] / speed.detach()
-    p, q, first = p.detach(), q.detach(), first.detach()
-    x = 2 / (4 + level * penalty.d2h(p))
-    third = level * (_third(penalty, q) - (x**3 * _third(penalty, p)).sum() / (1 + x.sum()) ** 3)
+        return optimize.brentq(excess, 0, mu.sum(), xtol=1e-15)
+
+    grid = np.linspace(0, p[-1], 15)
+    values = np.array([4 * (q - mu[-1]) - 2 * trace(q) + strength * theory.dh(q, beta) for q in grid])
     return [
-        _step("D'(q) = 4 + λh''(q) + 2/(1 + S)", first, "=", 4 + level * penalty.d2h(q) + 2 / (1 + x.sum())),
-        _step("D''(q) = λ[h'''(q) − Σ x_i³ h'''(p_i)/(1 + S)³]", second, "=", third),
-        _step("0 ≤ D''(q) where q ≤ p_i", 0.0, "≤", third if bool(q <= p.min()) else 0.0),
-    ]
+        _step(r"$2\mu_r/(r+1) \le T(0)$", 2 * mu[-1] / (r + 1), "≤", trace(0)),
+        _step(r"$D(0) \le \lambda/\sqrt\beta - 4\mu_r\frac{r+2}{r+1}$", values[0], "≤",
+              (strength - theory.further_strength(mu[-1], r, beta)) / beta**0.5),
+        _step("$D(p_r) = 0$, up to rounding", abs(values[-1]), "≤", ROUNDING),
+        _step(r"$D'' \ge 0$: least second difference on a grid", 0.0, "≤", np.diff(values, 2).min()),
+    ]  # fmt: skip
 
 
 def recovered(problem, U):
@@ -104,17 +178,56 @@ def recovered(problem, U):
     for i in range(problem.r):
         u = U[:, order[i]] / U[:, order[i]].norm()
         gap = torch.stack([mu[i] - mu[i + 1], *([mu[i - 1] - mu[i]] if i else [])]).min()
-        sine = (u - frame[:, i] * (frame[:, i] @ u)).norm()
+        sine, away = (u - frame[:, i] * (frame[:, i] @ u)).norm(), (problem.M @ u - mu[i] * u).norm()
+        shift = rf"\lVert(M-\mu_{i + 1})\hat u_{i + 1}\rVert"
         steps += [
-            _step(f"gap · sin∠ ≤ ‖(M − μ_{i + 1})u‖", gap * sine, "≤", (problem.M @ u - mu[i] * u).norm()),
-            _step(f"‖(M − μ_{i + 1})u‖ ≤ 2‖X − M‖", (problem.M @ u - mu[i] * u).norm(), "≤", 2 * distance),
+            _step(rf"$\mathrm{{gap}}_{i + 1}\sin\angle(u_{i + 1}, v_{i + 1}) \le {shift}$", gap * sine, "≤", away),
+            _step(rf"${shift} \le 2\lVert X-M\rVert_{{\mathrm{{op}}}}$", away, "≤", 2 * distance),
         ]
     return steps
 
 
-def _third(penalty, x):
-    beta = penalty.smoothing
-    return 3 * (x + 6 * beta) / (8 * (x + beta) ** 3.5)
+def noise(problem):
+    """Corollary 6.8 at the M of a rank-one problem: the form 2‖ξ‖² + (tr ξ)² on T_M, and its inverse."""
+    U, d, r = problem.U_star, problem.d, problem.r
+    fisher = _form(U)
+    along = (U @ torch.linalg.pinv(U) * tangent_basis(U)).sum((-2, -1)) / r**0.5
+    inverse = torch.linalg.inv(fisher)
+    return [
+        _step(r"the form at $P/\sqrt r$", along @ fisher @ along, "=", 2.0 + r),
+        _step(r"$\mathrm{tr}\,\mathcal{G}^{-1} = \frac{\mathrm{dof}}2 - \frac r{2(2+r)}$",
+              inverse.trace(), "=", theory.noise_limit(d, r)),
+        _step(r"$\langle P, \mathcal{G}^{-1}P\rangle = \frac r{2+r}$", r * along @ inverse @ along, "=",
+              theory.trace_limit(r)),
+        _step(r"$2\,\mathrm{tr}\,\mathcal{G}^{-1} + \langle P, \mathcal{G}^{-1}P\rangle = \mathrm{dof}$",
+              2 * inverse.trace() + r * along @ inverse @ along, "=", float(theory.degrees_of_freedom(d, r))),
+    ]  # fmt: skip
+
+
+def second_order(problem):
+    """Proposition 6.9 on rank-one data (an `Empirical` problem with injective 𝒜 on T_M): q₁ and q₂ of its inputs, and
+    the expansion of S⁻¹."""
+    U, r = problem.U_star, problem.r
+    zeta = problem.measure(tangent_basis(U)).T
+    B, S = torch.linalg.inv(_form(U)), zeta.T @ zeta / problem.n
+    D = B @ (S - _form(U))
+    g = (problem.design @ (U @ torch.linalg.pinv(U)) * problem.design).sum(1)
+    z = problem.design.square().sum(1) - g
+    q = [2.0**-j * (g**2 + 2 * g * z - g**2 / r) + (2.0 + r) ** -j * g**2 / r for j in (1, 2)]
+    direct = [((zeta @ power) * zeta).sum(1) for power in (B, B @ B)]
+    expansion = (torch.eye(len(B)).to(B) - D + D @ D - D @ D @ D) @ B
+    return [
+        _step(r"$q_1 = \zeta^\top\mathcal{G}^{-1}\zeta$, mean over the inputs", direct[0].mean(), "=", q[0].mean()),
+        _step(r"$q_1q_2$ likewise", (direct[0] * direct[1]).mean(), "=", (q[0] * q[1]).mean()),
+        _step(r"$\mathrm{tr}\,\mathcal{G}^{-\frac12}(I - D + D^2 - D^3)\mathcal{G}^{-\frac12}"
+              r" \le \mathrm{tr}\,S^{-1}$", expansion.trace(), "≤", torch.linalg.inv(S).trace()),
+    ]  # fmt: skip
+
+
+def _form(U_star):
+    """The matrix (dof, dof) of 2⟨ξ, η⟩ + tr ξ tr η on T_M: 𝒢."""
+    eye = torch.eye(len(U_star)).to(U_star)
+    return on_tangent(U_star, lambda xi: 2 * xi + xi.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] * eye)
 
 
 def _ranked(x):

@@ -16,7 +16,8 @@ def mean_square_output(difference, fourth=3.0, *, bias=False):
     coordinates of x with mean 0, variance 1 and fourth moment m₄ = `fourth` ≥ 1; with the best output `bias`, the same
     without (tr Δ)² (Proposition 6.2). A float. Raises TypeError or ValueError."""
     difference, fourth = array("difference", difference), number("fourth", fourth, low=1)
-    if difference.ndim != 2 or not np.allclose(difference, difference.T):
+    square = difference.ndim == 2 and difference.shape[0] == difference.shape[1]
+    if not square or not np.allclose(difference, difference.T):
         raise ValueError(f"difference must be a symmetric matrix, got shape {difference.shape}")
     diagonal = np.diagonal(difference)
     trace = 0.0 if bias else diagonal.sum()
@@ -73,6 +74,13 @@ def further_strength(mu_r, r, smoothing):
 def noise_limit(d, r):
     """dof/2 − r/(2(2 + r)), n/s² times the least E‖X̂ − M‖_F² with n rank-one measurements (Corollary 6.8)."""
     return degrees_of_freedom(d, r) / 2 - r / (2 * (2 + r))
+
+
+def trace_limit(r):
+    """r/(2 + r), n/s² times the least E(tr(X̂ − M))² with n rank-one measurements, elementwise in r ≥ 1 (Corollary
+    6.8)."""
+    r = array("r", r, low=1)
+    return (r / (2 + r))[()]
 
 
 def second_order(d, r):

@@ -4,10 +4,12 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from instances import gaussian, orthogonal
 from torch import nn
 from torch.nn.utils.prune import ln_structured, remove
 
-from helpers.arguments import generator
 from helpers.networks import QuadraticNetwork
 from helpers.penalties import GroupLasso
 from helpers.pruning import column_norms, prune
@@ -15,19 +17,25 @@ from helpers.pruning import column_norms, prune
 SIZES = [(1, 1), (3, 7), (6, 2)]
 
 
-def normal(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=generator(seed), dtype=dtype)
-
-
 @pytest.mark.parametrize(("d", "k"), SIZES)
 def test_the_network_sums_the_squares_of_its_units(d, k):
-    network, x = QuadraticNetwork(d, k, scale=0.7, seed=1), normal(11, d)
+    network, x = QuadraticNetwork(d, k, scale=0.7, seed=1), gaussian(11, d, seed=0)
     U = network.factor()
     assert U.shape == (d, k)
     assert network.hidden.weight.shape == (k, d)
     assert network(x).shape == (11,)
     expected = sum((x @ U[:, j]) ** 2 for j in range(k))
     torch.testing.assert_close(network(x), expected, rtol=1e-13, atol=1e-14)
+
+
+@given(seed=st.integers(0, 10**6), k=st.integers(1, 5), scale=st.floats(0.01, 10))
+@settings(max_examples=20, deadline=None)
+def test_turning_and_scaling_of_the_units(seed, k, scale):
+    """φ_{UO} = φ_U for orthogonal O (Proposition 6.1), and φ_{aU} = a² φ_U."""
+    U, x = gaussian(4, k, seed=seed), gaussian(9, 4, seed=seed + 1)
+    outputs = QuadraticNetwork.from_factor(U)(x)
+    torch.testing.assert_close(QuadraticNetwork.from_factor(U @ orthogonal(k, seed))(x), outputs)
+    torch.testing.assert_close(QuadraticNetwork.from_factor(scale * U)(x), scale**2 * outputs)
 
 
 def test_the_weights_depend_on_the_seed_and_the_scale_only():
@@ -40,13 +48,13 @@ def test_the_weights_depend_on_the_seed_and_the_scale_only():
 def test_the_global_random_state_is_left_alone():
     before = torch.get_rng_state()
     QuadraticNetwork(4, 3, scale=1.0)
-    QuadraticNetwork.from_factor(normal(4, 3))
+    QuadraticNetwork.from_factor(gaussian(4, 3, seed=0))
     assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_from_factor_copies_the_columns(dtype):
-    U = normal(4, 3, dtype=dtype)
+    U = gaussian(4, 3, seed=0).to(dtype)
     network = QuadraticNetwork.from_factor(U)
     assert network.factor().dtype == dtype
     assert torch.equal(network.factor(), U)
@@ -56,7 +64,7 @@ def test_from_factor_copies_the_columns(dtype):
 
 
 def test_it_trains_saves_and_copies_like_any_module():
-    network, x = QuadraticNetwork(3, 4, scale=0.5, seed=2), normal(50, 3)
+    network, x = QuadraticNetwork(3, 4, scale=0.5, seed=2), gaussian(50, 3, seed=0)
     goal = QuadraticNetwork(3, 1, scale=1.0, seed=3)(x).detach()
     optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
     for _ in range(300):
@@ -75,7 +83,7 @@ def test_it_trains_saves_and_copies_like_any_module():
 @pytest.mark.parametrize("gone", [0, 1, 4, 6])
 def test_structured_pruning_drops_the_same_units_as_ours(gone):
     """PyTorch masks rows of the weight matrix by norm; we drop columns of its transpose."""
-    network, x = QuadraticNetwork(5, 7, scale=0.5, seed=3), normal(20, 5)
+    network, x = QuadraticNetwork(5, 7, scale=0.5, seed=3), gaussian(20, 5, seed=0)
     U = network.factor().detach().clone()
     small = QuadraticNetwork.from_factor(prune(U, keep=7 - gone))
     ln_structured(network.hidden, "weight", amount=gone, n=2, dim=0)
@@ -97,7 +105,7 @@ def test_a_subclass_can_change_what_is_made_of_the_squares():
         def output(self, squares):
             return squares @ self.read_out.T
 
-    network, x = Signed(3, 4, classes=5, scale=0.5), normal(6, 3)
+    network, x = Signed(3, 4, classes=5, scale=0.5), gaussian(6, 3, seed=0)
     assert network(x).shape == (6, 5)
     plain = QuadraticNetwork.from_factor(network.factor().detach())
     torch.testing.assert_close(network(x)[:, 2], plain(x))
@@ -111,16 +119,16 @@ def test_a_subclass_can_change_what_is_made_of_the_squares():
         (lambda: QuadraticNetwork(3, 2.5, scale=1.0), TypeError, "k must be an integer"),
         (lambda: QuadraticNetwork(3, 2, scale=0.0), ValueError, "scale must be .*greater than 0"),
         (lambda: QuadraticNetwork(3, 2, scale=1.0, seed=-1), ValueError, "seed must be"),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(5, 4)), ValueError, r"x must have shape \(..., any, 3\)"),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(3)), ValueError, "at least 2 dimensions"),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(2, 5, 3)), ValueError, r"x must have shape \(batch, 3\)"),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(5, 3) * torch.nan), ValueError, "x must be finite"),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(normal(5, 3).float()), TypeError, "x must be torch.float64"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 4, seed=0)), ValueError, r"x must have shape \(..., any, 3\)"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(3, seed=0)), ValueError, "at least 2 dimensions"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(2, 5, 3, seed=0)), ValueError, r"x must have shape \(batch, 3\)"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 3, seed=0) * torch.nan), ValueError, "x must be finite"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 3, seed=0).float()), TypeError, "x must be torch.float64"),
         (lambda: QuadraticNetwork(3, 2, scale=1.0)([[1.0, 2.0, 3.0]]), TypeError, "x must be a floating-point"),
-        (lambda: QuadraticNetwork.from_factor(normal(2, 3, 4)), ValueError, r"U must have shape \(d, k\)"),
-        (lambda: QuadraticNetwork.from_factor(normal(3)), ValueError, "at least 2 dimensions"),
-        (lambda: QuadraticNetwork.from_factor(normal(3, 0)), ValueError, "U must not be empty"),
-        (lambda: QuadraticNetwork.from_factor(normal(3, 2) / 0), ValueError, "U must be finite"),
+        (lambda: QuadraticNetwork.from_factor(gaussian(2, 3, 4, seed=0)), ValueError, r"U must have shape \(d, k\)"),
+        (lambda: QuadraticNetwork.from_factor(gaussian(3, seed=0)), ValueError, "at least 2 dimensions"),
+        (lambda: QuadraticNetwork.from_factor(gaussian(3, 0, seed=0)), ValueError, "U must not be empty"),
+        (lambda: QuadraticNetwork.from_factor(gaussian(3, 2, seed=0) / 0), ValueError, "U must be finite"),
         (lambda: QuadraticNetwork.from_factor(torch.ones(3, 2, dtype=torch.long)), TypeError, "floating-point"),
     ],
 )
