@@ -93,6 +93,16 @@ class NetworkStack:
         """The norm of each unit's column, (S, k)."""
         return column_norms(self.columns().detach())
 
+    def cosines(self, *, above):
+        """|cosine| of all pairs of units of norm larger than `above` within each network, of networks with a buffer
+        `signs`: two tensors (pairs,), those of equal and those of opposite sign."""
+        norms, signs = self.norms(), self.fixed["signs"]
+        unit = self.columns().detach() / norms.clamp(min=1e-30)[:, None]
+        alive, same = norms > above, signs[:, :, None] == signs[:, None]
+        pairs = (alive[:, :, None] & alive[:, None]).triu(1)
+        cosines = (unit.mT @ unit).abs()
+        return cosines[pairs & same], cosines[pairs & ~same]
+
     def cut(self, threshold):
         """Every network with all entries of its units of norm at most `threshold` set to zero; the widths stay."""
         kept = self.norms() > number("threshold", threshold, low=0)
@@ -109,18 +119,6 @@ class NetworkStack:
             return value.gather(-1, rows.expand(*value.shape[:-1], -1))
 
         return self._changed(change)
-
-
-def unit_cosines(stack, *, above):
-    """|cosine| of all pairs of units of norm larger than `above` within each network of a stack with a buffer `signs`:
-    two tensors (pairs,), those of equal and those of opposite sign."""
-    norms, signs = stack.norms(), stack.fixed["signs"]
-    unit = stack.columns().detach() / norms.clamp(min=1e-30)[:, None]
-    alive = norms > above
-    pairs = (alive[:, :, None] & alive[:, None]).triu(1)
-    same = signs[:, :, None] == signs[:, None]
-    cosines = (unit.mT @ unit).abs()
-    return cosines[pairs & same], cosines[pairs & ~same]
 
 
 def log_loss(scores, y):

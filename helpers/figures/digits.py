@@ -1,16 +1,27 @@
-"""The figures of chapter 7: accuracies against units kept, angles between units, and units as images."""
+"""The figures and tables of chapter 7: accuracies against units kept, angles between units, and units as images."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers.figures.slider import slider
-from helpers.figures.style import CAST, decorate, single_runs
+from helpers.figures.style import CAST, decorate, draw_threshold, points, single_runs
 from helpers.pruning import column_norms
 
 SMALL = {"color": "#555555", "marker": "x", "linestyle": ":", "markersize": 6}
 INKS = ("#1B2A49", "#7A7A7A", "#8A5A00")
 TICKS = (2, 3, 4, 6, 10, 20, 40, 60, 100)
 PIXELS = 8
+LIBRARY = ("group Lasso", "weight decay", "Torch-Pruning")  # the methods of the stored runs
+
+
+def sorted_norms(norms, threshold):
+    """Unit norms {name of the cast: (k,)} in decreasing order, as points, with the pruning threshold."""
+    _, ax = plt.subplots()
+    for name, values in norms.items():
+        ordered = values.sort(descending=True).values
+        ax.plot(range(1, len(ordered) + 1), ordered, **points(name))
+    draw_threshold(ax, threshold)
+    return decorate(ax, xlabel="unit, largest first", ylabel="norm of the unit")
 
 
 def look(name):
@@ -70,14 +81,12 @@ def _in_words(means, keeps):
     return f"Mean test accuracy in per cent with {', '.join(str(keeps[i]) for i in rows)} units: {cells}."
 
 
-def angle_strips(models, *, above):
-    """|cosine| of every two units of norm larger than `above` in ensembles of signed networks, {name: Ensemble}: a row
-    of dots for pairs of equal sign and one for pairs of opposite sign; a bar at the median. A name opens with a
-    penalty of the cast; what follows a comma is a remark."""
+def angle_strips(cosines):
+    """|cosine| of pairs of units, {name: (pairs of equal sign, pairs of opposite sign)}: a row of dots for each, and a
+    bar at its median. A name opens with a penalty of the cast; what follows a comma is a remark."""
     _, ax = plt.subplots(figsize=(7, 4.3))
     rows, random = [], np.random.default_rng(0)
-    for name, ensemble in models.items():
-        same, opposite = pair_cosines(ensemble, above=above)
+    for name, (same, opposite) in cosines.items():
         rows += [(f"{name}: equal", name, same), (f"{name}: opposite", name, opposite)]
     for y, (_, name, values) in enumerate(rows):
         color, scatter = CAST[name.split(",")[0]]["color"], y + random.uniform(-0.28, 0.28, len(values))
@@ -87,19 +96,6 @@ def angle_strips(models, *, above):
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
     ax.invert_yaxis()
     return decorate(ax, xlabel="|cosine| of the angle between two units", ylabel="", legend=False, xlim=(-0.02, 1.02))
-
-
-def pair_cosines(ensemble, *, above):
-    """|cosine| of all pairs of units of norm larger than `above` within each network of an ensemble with a buffer
-    `signs`: two tensors (pairs,), those of equal and those of opposite sign."""
-    U = ensemble.columns().detach()
-    norms = ensemble.norms()
-    unit = U / norms.clamp(min=1e-30)[:, None]
-    cosines, alive = (unit.mT @ unit).abs(), norms > above
-    pairs = (alive[:, :, None] & alive[:, None, :]).triu(1)
-    signs = ensemble.fixed["signs"]
-    same = signs[:, :, None] == signs[:, None]
-    return cosines[pairs & same], cosines[pairs & ~same]
 
 
 def unit_images(network, part, *, most):
@@ -127,7 +123,7 @@ def unit_images(network, part, *, most):
 def units_alive(ax, sweeps, *, above, title="", **settings):
     """Mean number of units of norm larger than `above` against the strength, for {label: WidthSweep}."""
     for (name, sweep), shade, marker in zip(sweeps.items(), INKS, "osD", strict=False):
-        counts = (sweep.ensemble.norms() > above).sum(-1).reshape(len(sweep.strengths), -1)
+        counts = (sweep.networks.norms() > above).sum(-1).reshape(len(sweep.strengths), -1)
         single_runs(ax, sweep.strengths, counts, color=shade, marker=marker, linewidth=1.1, label=name)
     decorate(ax, xlabel=r"strength $\lambda$", ylabel="units left", title=title, xscale="log", **settings)
     ax.set_xticks(sweep.strengths.tolist(), [f"{strength:g}" for strength in sweep.strengths.tolist()])
@@ -136,12 +132,12 @@ def units_alive(ax, sweeps, *, above, title="", **settings):
 
 
 def norm_strips(models, *, floor=1e-5):
-    """All unit norms of ensembles trained with different smoothing, {β: Ensemble}: a column of dots each, with the
+    """All unit norms of networks trained with different smoothing, {β: NetworkStack}: a column of dots each, with the
     threshold 2√β; norms below `floor` are drawn there."""
     _, ax = plt.subplots(figsize=(7, 3.9))
     random = np.random.default_rng(0)
-    for x, (beta, ensemble) in enumerate(models.items()):
-        norms = ensemble.norms().flatten().clamp(min=floor)
+    for x, (beta, stack) in enumerate(models.items()):
+        norms = stack.norms().flatten().clamp(min=floor)
         dots = x + random.uniform(-0.3, 0.3, len(norms))
         ax.plot(dots, norms, ".", color=CAST["group Lasso"]["color"], markersize=4, alpha=0.5)
         ax.plot([x - 0.42, x + 0.42], [2 * beta**0.5] * 2, "--", color=CAST["theory"]["color"], linewidth=1.4)
@@ -149,3 +145,28 @@ def norm_strips(models, *, floor=1e-5):
     ax.set_xticks(range(len(models)), [f"{beta:g}" for beta in models])
     return decorate(ax, xlabel=r"smoothing $\beta$", ylabel="norm of a unit", yscale="log", ylim=(floor / 2, 3),
                     xlim=(-0.5, len(models) - 0.2))  # fmt: skip
+
+
+def gain(better, worse):
+    """The mean difference of two series of accuracies (S,), and its standard deviation over the seeds, as text."""
+    return f"{(better - worse).mean():+.3f} ({(better - worse).std():.3f})"
+
+
+def recipe_row(name, sweeps):
+    """What the recipe finds: accuracy without a penalty, then for the group Lasso and for weight decay the units kept,
+    mean (least to most), and the mean test accuracy, of `sweeps` {penalty: WidthSweep}."""
+    row = [name, sweeps["no penalty"].chosen[-1].mean().item()]
+    for penalty in ("group Lasso", "weight decay"):
+        widths, reached = sweeps[penalty].smallest_good()
+        row += [f"{widths.double().mean():.0f} ({widths.min()} to {widths.max()})", reached.mean().item()]
+    return row
+
+
+def library_rows(stored, keeps=(6, 10, 20)):
+    """Mean accuracies of the stored runs with a structured-pruning library, at some widths and the full one: rows
+    (units kept, one accuracy a method)."""
+    rows, found = stored["rows"], []
+    widths = np.array(rows["keep"])
+    for keep in (*keeps, widths.max()):
+        found.append((int(keep), *(np.array(rows[name])[widths == keep].mean() for name in LIBRARY)))
+    return found

@@ -2,6 +2,7 @@
 
 import torch
 
+from helpers import theory
 from helpers.arguments import generator
 from helpers.proofs import Step
 
@@ -21,46 +22,45 @@ def turned(ui, uj, penalty, *, signs=(1, -1), angle=0.3, seed=0):
         return sum(penalty.value(u[:, None]) for u in at(theta))
 
     Z = torch.randn(len(ui), len(ui), generator=generator(seed), dtype=ui.dtype)
-    Z = Z + Z.T
-    angles = torch.tensor([0, angle], dtype=ui.dtype)
-    seen = [sum(sign * (u @ Z @ u).item() for sign, u in zip(signs, at(theta), strict=True)) for theta in angles]
-    inner, (p, s) = (ui @ uj).item(), (ui @ ui, uj @ uj)
-    slopes = [(penalty.strength * penalty.dh(x)).item() for x in (p, s)]
+    before, after = (
+        sum(sign * (u @ Z @ u).item() for sign, u in zip(signs, at(theta), strict=True))
+        for theta in torch.tensor([0, angle], dtype=ui.dtype)
+    )
+    slopes = [penalty.strength * penalty.dh(u @ u).item() for u in (ui, uj)]
     sign = 1 if opposite else -1
+    formula = 2 * (ui @ uj).item() * (slopes[0] + sign * slopes[1])
+    words = rf"slope of the penalty $= 2\lambda\langle u_i, u_j\rangle(h'(p_i) {'+' if opposite else '-'} h'(p_j))$"
+    slope = _derivative(paid)(torch.zeros_like(ui[0])).item()
     steps = [
-        Step("⟨X(θ), Z⟩ = ⟨X(0), Z⟩", seen[1], "=", seen[0]),
-        Step(
-            f"d/dθ of the penalty = 2λ⟨u_i, u_j⟩(h'(p_i) {'+' if opposite else '−'} h'(p_j))",
-            _derivative(paid)(torch.zeros_like(ui[0])).item(), "=", 2 * inner * (slopes[0] + sign * slopes[1]),
-        ),
-    ]  # fmt: skip
+        Step(r"$\langle X(\theta), Z\rangle = \langle X(0), Z\rangle$", after, "=", before),
+        Step(words, slope, "=", formula),
+    ]
     if opposite:
-        steps.append(Step("0 ≤ λ(h'(p_i) + h'(p_j))", 0.0, "≤", sum(slopes)))
+        steps.append(Step(r"$0 \le \lambda(h'(p_i) + h'(p_j))$", 0.0, "≤", sum(slopes)))
     return steps
 
 
 def rescaled(u, a, penalty, degree, activation, *, seed=0):
     """Proposition 7.2 (i) for one unit, u (d,) and a (c,), and a positively homogeneous activation: balancing keeps the
-    output and does not raise the penalty, which is then h(C_q ϱ^{2/(q+1)})."""
-    x = torch.randn(len(u), generator=generator(seed), dtype=u.dtype)
-    x = x if (x @ u) > 0 else -x
-    size, q = a.norm() * u.norm() ** degree, degree
+    output and does not raise the penalty, which is then λh(C_q ϱ^{2/(q+1)})."""
+    x = _seen_by(u, seed)
+    size = (a.norm() * u.norm() ** degree).item()
     v, b = balanced(u / u.norm(), size * a / a.norm(), degree)
-    constant = (q + 1) * q ** (-q / (q + 1))
+    norm = (v @ v + b @ b).item()
     return [
         Step("output of the balanced unit = output", _output(v, b, activation, x), "=", _output(u, a, activation, x)),
-        Step("‖u‖² = q‖a‖²", (v @ v).item(), "=", q * (b @ b).item()),
-        Step("‖u‖² + ‖a‖² = C_q ϱ^{2/(q+1)}", (v @ v + b @ b).item(), "=", constant * size.item() ** (2 / (q + 1))),
-        Step("penalty, balanced ≤ before", _paid(penalty, v, b).item(), "≤", _paid(penalty, u, a).item()),
-    ]
+        Step(r"$\lVert u\rVert^2 = q\lVert a\rVert^2$", (v @ v).item(), "=", degree * (b @ b).item()),
+        Step(r"$\lVert u\rVert^2 + \lVert a\rVert^2 = C_q\varrho^{2/(q+1)}$", norm, "=",
+             theory.unit_norm(size, degree)),
+        Step(r"penalty of the balanced unit $\le$ penalty", _paid(penalty, v, b).item(), "≤",
+             _paid(penalty, u, a).item()),
+    ]  # fmt: skip
 
 
 def merged(e, size, a, penalty, degree, activation, *, seed=0):
     """Proposition 7.2 (ii) for two balanced units of one size ϱ along the unit vector e (d,), with outgoing weights
-    along a (c,): moving size t from one to the other keeps the output and bends the penalty by 2g''(ϱ)."""
-    x = torch.randn(len(e), generator=generator(seed), dtype=e.dtype)
-    x = x if (x @ e) > 0 else -x
-    way = a / a.norm()
+    along a (c,): moving size t from one to the other keeps the output and bends the penalty by 2λg''(ϱ)."""
+    x, way = _seen_by(e, seed), a / a.norm()
 
     def pair(t):
         return [balanced(e, (size + sign * t) * way, degree) for sign in (1, -1)]
@@ -68,12 +68,25 @@ def merged(e, size, a, penalty, degree, activation, *, seed=0):
     def paid(t):
         return sum(_paid(penalty, *unit) for unit in pair(t))
 
-    put_out = [sum(_output(*unit, activation, x) for unit in pair(t)) for t in (0, size / 3)]
+    before, after = (sum(_output(*unit, activation, x) for unit in pair(t)) for t in (0, size / 3))
     bend = _derivative(_derivative(paid))(torch.zeros_like(e[0])).item()
     return [
-        Step("output after a trade = output", put_out[1], "=", put_out[0]),
-        Step("G''(0) = 2g''(ϱ)", bend, "=", 2 * size_bend(size, penalty, degree)),
+        Step("output after a trade = output", after, "=", before),
+        Step(r"bend of the penalty $= 2\lambda g''(\varrho)$", bend, "=", 2 * theory.size_bend(size, degree, penalty)),
     ]
+
+
+def split(u, a, share, activation, *, seed=0):
+    """Proposition 7.2 (iii) for one unit, u (d,) and a (c,), an activation of degree 1 and a `share` τ in (0, 1): the
+    two parts put out what the unit did, and their squared norms add up."""
+    x = _seen_by(u, seed)
+    parts = [(root * u, root * a) for root in (share**0.5, (1 - share) ** 0.5)]
+    together = sum(_output(*part, activation, x) for part in parts)
+    return [
+        Step("output of the parts = output", together, "=", _output(u, a, activation, x)),
+        Step("squared norms of the parts = squared norm", sum((v @ v + b @ b).item() for v, b in parts), "=",
+             (u @ u + a @ a).item()),
+    ]  # fmt: skip
 
 
 def balanced(e, v, degree):
@@ -82,14 +95,10 @@ def balanced(e, v, degree):
     return length * e, v / length**degree
 
 
-def size_bend(size, penalty, degree):
-    """λg''(ϱ) for g(ϱ) = h(C_q ϱ^α), α = 2/(q+1): with x = C_q ϱ^α it is λ times
-    h''(x) (C_q α ϱ^{α−1})² + h'(x) C_q α (α−1) ϱ^{α−2}."""
-    alpha, constant = 2 / (degree + 1), (degree + 1) * degree ** (-degree / (degree + 1))
-    x = torch.tensor(constant * size**alpha, dtype=torch.float64)
-    inner = constant * alpha * size ** (alpha - 1)
-    bend = penalty.d2h(x) * inner**2 + penalty.dh(x) * inner * (alpha - 1) / size
-    return (penalty.strength * bend).item()
+def _seen_by(u, seed):
+    """A random input to which a ReLU unit u responds."""
+    x = torch.randn(len(u), generator=generator(seed), dtype=u.dtype)
+    return x if (x @ u) > 0 else -x
 
 
 def _output(u, a, activation, x):

@@ -13,10 +13,12 @@ def unit_norm(size, degree):
 
 
 def size_bend(size, degree, penalty):
-    """λg''(ϱ), elementwise, ϱ > 0, for the charge g(ϱ) = h(C_q ϱ^α), α = 2/(q + 1): with x = C_q ϱ^α and its derivatives
-    x' = αx/ϱ, x'' = α(α − 1)x/ϱ² it is λ(h''(x)x'² + h'(x)x''). Where it is negative, duplicates merge
+    """λg''(ϱ), elementwise, ϱ > 0, for the charge g(ϱ) = h(x) of a balanced unit, x = C_q ϱ^α with α = 2/(q + 1).
+
+    As x' = αx/ϱ and x'' = α(α − 1)x/ϱ², it is λ(h''(x)x'² + h'(x)x''). Where it is negative, duplicates merge
     (Proposition 7.2 (ii)). penalty: one of `helpers.penalties`, of one strength λ and smoothing."""
     size, alpha = array("size", size, low=0, strict=True), 2 / (number("degree", degree, low=1) + 1)
-    x = torch.from_numpy(array("size", unit_norm(size, degree)))
+    x = array("size", unit_norm(size, degree))
     slope, bend = alpha * x / size, alpha * (alpha - 1) * x / size**2
-    return (penalty.strength * (penalty.d2h(x) * slope**2 + penalty.dh(x) * bend)).numpy()[()]
+    dh, d2h = (derivative(torch.from_numpy(x)).numpy() for derivative in (penalty.dh, penalty.d2h))
+    return (penalty.strength * (d2h * slope**2 + dh * bend))[()]

@@ -14,18 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from tests.chapter_code import chapter_code
 from torch import nn
 
 from helpers.digits import data as digits
-from helpers.digits.ensembles import Ensemble, accuracy, minibatches
-from helpers.digits.sweeps import WidthSweep, width_sweep
+from helpers.digits.network_stack import NetworkStack, accuracy, minibatches
+from helpers.digits.sweeps import WidthSweep, strengths_around, width_sweep, widths_to
 from helpers.penalties import GroupLasso, WeightDecay
+from tests.book.chapter_code import chapter_code
 
 RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "structured_pruning.json"
 COMMAND = "python -m tests.benchmarks.structured_pruning"
 PAGE = chapter_code("07_real_networks")
-STRENGTHS = PAGE.STRENGTHS[::2]
+STRENGTHS, KEEPS = strengths_around(PAGE.LAM), widths_to(PAGE.WIDTH)
 REGULARISERS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # the library's coefficient: it adds reg · γ · w to the gradient
 SEEDS = range(PAGE.SEED, PAGE.SEED + PAGE.SEEDS)
 HOW = {"steps": PAGE.STEPS, "batch": PAGE.BATCH, "learning_rate": PAGE.RATE, "seed": PAGE.SEED}
@@ -100,11 +100,11 @@ def library(split):
             model = train_sparse(sequential(start), digits.Part(split.train.x[s], split.train.y[s]), reg)
             runs.append(page_network(model, start))
         print(f"reg = {reg}", file=sys.stderr)
-    ensemble, found = Ensemble(runs), []
+    networks, found = NetworkStack(runs), []
     for part in (split.validation, split.test):
         part = part.repeat(len(REGULARISERS))
-        found.append(torch.stack([accuracy(ensemble.prune(m), part).reshape(-1, len(SEEDS)) for m in PAGE.KEEPS]))
-    return WidthSweep(split, torch.tensor(REGULARISERS), PAGE.KEEPS, ensemble, *found)
+        found.append(torch.stack([accuracy(networks.prune(m), part).reshape(-1, len(SEEDS)) for m in KEEPS]))
+    return WidthSweep(split, torch.tensor(REGULARISERS), KEEPS, networks, *found)
 
 
 def main():
@@ -115,13 +115,13 @@ def main():
     kinds = {"group Lasso": lambda strength: GroupLasso(strength, PAGE.SMOOTHING), "weight decay": WeightDecay}
     sweeps = {
         name: width_sweep(
-            PAGE.relu_ten, split, kind, STRENGTHS, width=PAGE.WIDTH, seeds=SEEDS, keeps=PAGE.KEEPS, **HOW
+            PAGE.relu_ten, split, kind, STRENGTHS, width=PAGE.WIDTH, seeds=SEEDS, keeps=KEEPS, **HOW
         )
         for name, kind in kinds.items()
     }
     sweeps["Torch-Pruning"] = library(split)
-    different = [sum(otherwise(sweep, m) for sweep in sweeps.values()) for m in PAGE.KEEPS]
-    rows = {"keep": [m for m in PAGE.KEEPS for _ in SEEDS], "seed": list(SEEDS) * len(PAGE.KEEPS)}
+    different = [sum(otherwise(sweep, m) for sweep in sweeps.values()) for m in KEEPS]
+    rows = {"keep": [m for m in KEEPS for _ in SEEDS], "seed": list(SEEDS) * len(KEEPS)}
     rows |= {name: [round(a, 6) for a in sweep.chosen.flatten().tolist()] for name, sweep in sweeps.items()}
     rows["units chosen otherwise"] = different
     provenance = {
@@ -129,7 +129,7 @@ def main():
         "python": platform.python_version(),
         "versions": {name: version(name).split("+")[0] for name in ("torch", "scikit-learn", "torch-pruning")},
         "task": "digit", "network": f"ReLU, {PAGE.WIDTH} units", "smoothing": PAGE.SMOOTHING, "training": HOW,
-        "group Lasso and weight decay": "λ = " + ", ".join(map(str, STRENGTHS)),
+        "group Lasso and weight decay": "λ = " + ", ".join(f"{strength:g}" for strength in STRENGTHS),
         "Torch-Pruning": "GroupNormPruner, reg = " + ", ".join(map(str, REGULARISERS)),
         "choice": "by validation accuracy after pruning, for each width and seed; accuracies are of the test part",
         "units chosen otherwise": "for each width in KEEPS: units that the library's BasePruner keeps and the book "

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from instances import gaussian
 
 from helpers.digits import data as digits
 
@@ -12,8 +13,7 @@ def parity():
 
 
 def rows(seed=0, n=40, d=5):
-    x = torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
-    return x, torch.arange(n) % 3
+    return gaussian(n, d, seed=seed), torch.arange(n) % 3
 
 
 def test_parts_have_the_promised_shapes_and_classes(parity):
@@ -68,6 +68,12 @@ def test_seeds_differ_and_repeat(parity):
     again = digits.load("parity", range(3))
     assert torch.equal(again.test.x, parity.test.x)
     assert not torch.equal(parity.test.x[0], parity.test.x[1])
+
+
+def test_one_split_can_be_taken_alone(parity):
+    one = parity.take(1)
+    assert torch.equal(one.validation.x, parity.validation.x[1])
+    assert torch.equal(one.test.y, parity.test.y[1])
 
 
 def test_repeat_puts_the_copies_one_after_the_other(parity):
