@@ -32,14 +32,18 @@ def _dh(x, beta):
 
 
 def bending_point(ratio, beta):
-    """The p ≥ 0 with |h''(p)| = 2/ratio, or 0 if |h''| stays below; with ratio = λ it is where g is least."""
+    """The p ≥ 0 with |h''(p)| = 2/ratio, or 0 if |h''| stays below; with ratio = λ it is where g is least.
+
+    Theorem 2.7 (there ratio = λ).
+    """
     start = np.zeros(np.broadcast(ratio, beta).shape)
     root = _zero(lambda x: 8 * (x + beta) ** 2.5 - ratio * (x + 4 * beta), start, start + (ratio / 4) ** (2 / 3))
     return np.where(ratio > 2 * beta**1.5, root, 0.0)
 
 
 def dh(p, smoothing):
-    """h'(p) = (p + 2β)/(2(p + β)^{3/2}), elementwise: the slope of the smoothed group Lasso at p ≥ 0 (> 0 if β = 0)."""
+    """h'(p) = (p + 2β)/(2(p + β)^{3/2}), elementwise, formula (2.2): the slope of the smoothed group Lasso at p ≥ 0
+    (> 0 if β = 0)."""
     beta = array("smoothing", smoothing, low=0)
     return _dh(array("p", p, low=0, strict=bool((beta == 0).any())), beta)[()]
 
@@ -156,8 +160,10 @@ def death_speed(strength, smoothing, p=None):
 
 def robust_orthogonality_bound(eps, gamma, strength, norm):
     """max{(2.6 ε/λ)^{1/3}, (2.3 γv/λ)^{1/2}} ≥ |cos∠|, elementwise, for two columns of norm ≥ 2√β at an
-    (ε, γ)-approximate second-order stationary point of any loss, v = `norm` > 0 the norm of the smaller one (Theorem
-    2.9). λ > 0; says nothing from 1 on."""
+    (ε, γ)-approximate second-order stationary point of any loss, v = `norm` > 0 the norm of the smaller one.
+
+    Theorem 2.9. λ > 0; says nothing from 1 on.
+    """
     eps, gamma = array("eps", eps, low=0), array("gamma", gamma, low=0)
     strength, norm = (array(name, x, low=0, strict=True) for name, x in (("strength", strength), ("norm", norm)))
     return np.maximum((2.6 * eps / strength) ** (1 / 3), np.sqrt(2.3 * gamma * norm / strength))[()]

@@ -587,10 +587,8 @@ def test_no_column_is_spent_in_vain(seed, d, r, k):
 
 @measures("2.10", "least eigenvalue of $\\nabla^2F$, direction $k+1$ for $k$: $4(\\mu_{k+1} - \\mu_k)$", "=", FEW)
 def test_a_wrong_choice_of_directions_is_a_saddle(seed, d, r, k):
-    mu, problem, penalty = few(seed, d, r, k, share=0.3)
+    mu, problem, penalty = few(seed, d, r, k, share=0.15)  # so low that the wrong column has one root, too
     wrong = [*range(k - 1), k]
-    if penalty.strength >= 2 * penalty.smoothing**0.5 * mu[k]:  # keep the wrong root the only one
-        return 0, 0
     U = along_eigenvectors(problem, shrunk(mu[wrong], penalty), k, wrong)
     return 4 * (mu[k] - mu[k - 1]), least(problem, penalty, U)
 
