@@ -170,7 +170,8 @@ def main():
     pending, failed = sum(line[8] > 0 for line in lines), sum(line[9] == "failed" for line in lines)
     look = f"; {failed} NEED A LOOK: status failed" if failed else ""
     print(
-        f"{len(lines)} submissions in {given.grades}/gradebook.csv, {pending} of them with answers to mark by hand{look}"
+        f"{len(lines)} submissions in {given.grades}/gradebook.csv, "
+        f"{pending} of them with answers to mark by hand{look}"
     )
     sys.exit(NEED_A_LOOK if failed else 0)
 

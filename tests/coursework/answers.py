@@ -52,12 +52,12 @@ def prepared(set_name):
     return namespace
 
 
-def grade(set_name, problem, answer=None, *, visible=False, spoilt=False):
+def grade(set_name, problem, answer=None, *, visible=False, spoilt=False, there=None):
     """Run the answer to one problem (None: the reference) and its check; the exception that it ends with, or None.
 
-    visible: only what students see of the check. spoilt: in between, the notebook calls something else by each name that
-    the answer does not use, imported and built-in ones too."""
-    namespace, there = dict(prepared(set_name)), cells(set_name)
+    visible: only what students see of the check. spoilt: in between, the notebook calls something else by each name
+    that the answer does not use, imported and built-in ones too. there: the cells of a variant, not the master's."""
+    namespace, there = dict(prepared(set_name)), there or cells(set_name)
     source = there[problem].source if answer is None else with_answer(there[problem].source, answer)
     check = there[f"{problem}-check"]
     try:

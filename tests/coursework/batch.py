@@ -188,8 +188,10 @@ def _beside(notebook):
 
 def _split(notebook):
     cell = named(notebook, "gradient")
-    parts = ["def misfit(A, y, U):\n    return torch.einsum('iab,ab->i', A, U @ U.T) - y",
-             "def gradient(A, y, U):\n    return 4 / len(y) * torch.einsum('i,iab->ab', misfit(A, y, U), A) @ U"]  # fmt: skip
+    parts = (
+        "def misfit(A, y, U):\n    return torch.einsum('iab,ab->i', A, U @ U.T) - y",
+        "def gradient(A, y, U):\n    return 4 / len(y) * torch.einsum('i,iab->ab', misfit(A, y, U), A) @ U",
+    )
     place = notebook.cells.index(cell)
     pieces = [nbformat.from_dict({**cell, "source": part, "id": f"part-{k}"}) for k, part in enumerate(parts)]
     notebook.cells[place : place + 1] = pieces
@@ -207,7 +209,7 @@ FORMAT = "%config InlineBackend.figure_formats = ['{}']"
 
 
 def odd():
-    """{student: as in `submissions`} of what is unusual and right: its points stay, or its message says what is lost."""
+    """{student: as in `submissions`} of what is unusual and right: points stay, or the message says what is lost."""
     halves = json.dumps(solved()).replace("There is no single answer", "\\ud83d There is no single answer")
     big = solved()
     named(big, "figure").outputs = [nbformat.v4.new_output("stream", name="stdout", text="x" * 21_000_000)]

@@ -11,13 +11,13 @@ for place in SECRETS:
             found += [str(path)] if path.is_file() and path.read_bytes() else []
         except OSError:
             pass
-for name in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "/proc/1/root/etc/passwd", "/dev/vda", "/dev/mem"):
+for name in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "/proc/1/root/etc/passwd", "/dev/vda"):
     try:
         found += [name] if open(name, "rb").read(1) else []
     except OSError:
         pass
-visible = [str(p) for top in ("/root", "/home", "/work", "/tmp", "/mnt", "/srv", "/var") for p in pathlib.Path(top).rglob("*.ipynb")]
-found += [path for path in visible if "site-packages" not in path]
+for top in ("/root", "/home", "/work", "/tmp", "/mnt", "/srv", "/var", "/book"):
+    found += [str(path) for path in pathlib.Path(top).rglob("*.ipynb") if "site-packages" not in str(path)]
 """
 ENVIRONMENT = """
 found += [name for name in os.environ if "SECRET" in name or "TOKEN" in name]
@@ -52,13 +52,13 @@ for pid in (1, TESTER):
         pass
 """
 WRITES = """
-tops = ["/", "/book", "/book/helpers", "/book/chapters", "/dev", "/usr", "/usr/bin", "/lib", "/etc", "/proc/sys/kernel", sys.prefix,
-        sys.base_prefix, os.path.dirname(os.__file__), "/tmp/fonts/..", "/sys", "/run", "/var", "/root", "/home", "/work"]
+tops = ["/", "/book", "/book/helpers", "/book/chapters", "/dev", "/usr", "/usr/bin", "/lib", "/etc", "/proc/sys/kernel",
+        sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), "/sys", "/run", "/var", "/root", "/home", "/work"]
 for top in tops:
     try:
         with open(os.path.join(top, "mark-of-a-submission"), "w") as file:
             file.write("x")
-        found += [top] if top != "/tmp/fonts/.." else []
+        found.append(top)
     except OSError:
         pass
 for path in ("/book/helpers/checks.py", "/book/run_cells.py", sys.executable):
@@ -111,7 +111,8 @@ BOMBS = {
     "forks": ("import os\nwhile True:\n    os.fork()", "more than"),
     "memory": ("blocks = []\nwhile True:\n    blocks.append(bytes(10**8) + b'x')", "MemoryError"),
     "memory of many": (
-        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        b = b'x' * 2_000_000_000\n        time.sleep(60)\ntime.sleep(60)",
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        b = b'x' * 2_000_000_000\n"
+        "        time.sleep(60)\ntime.sleep(60)",
         "more than",
     ),
     "shared memory": (
@@ -126,7 +127,7 @@ BOMBS = {
         'import os\nfor d in range(3, 50):\n    try:\n        os.write(d, b\'{"index": 0, "outputs": 7}\\n[]\\n\')\n'
         "    except OSError:\n        pass\nos._exit(0)",
         "ended",
-    ),  # fmt: skip
+    ),
 }
 SURVIVOR = """
 import os, sys, time

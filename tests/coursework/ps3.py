@@ -24,7 +24,6 @@ WRONG = {
         "largest of the whole batch": ("norms.amax(-1, keepdim=True)", "norms.max()"),
         "those below": (">= c", "< c"),
         "strictly above": (">= c", "> c"),
-        "largest of the whole batch": ("norms.amax(-1, keepdim=True)", "norms.max()"),
         "largest entry": ("U.norm(dim=-2)", "U.abs().amax(-2)"),
         "no batch": "norms = U.norm(dim=0)\nreturn (norms >= c * norms.max()).sum()",
         "visible c": ("c * norms", "0.5 * norms"),

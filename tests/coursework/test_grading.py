@@ -50,7 +50,7 @@ def lines(grades):
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """The batch with what is odd, graded by the command that an instructor types: (grades, expected, what it printed)."""
+    """The batch with what is odd, graded by the command that an instructor types: (grades, expected, printed)."""
     pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
     folder = tmp_path_factory.mktemp("batch")
     expected = batch.write(folder / "submissions")
@@ -109,9 +109,15 @@ def test_marks_by_hand_reach_the_gradebook_and_survive(graded, tmp_path):
     grades = graded[0]
     head, good = "student;set;problem;points;comment\n", "right-reference;ps1;derivation;3,5;Well argued.\n"
     marks = tmp_path / "marks.csv"
-    for bad, reason in [("right-reference;ps1;derivation;5;\n", "which has 4"), ("nobody;ps1;open;1;\n", "nobody"),
-                        ("right-reference;ps1;gradient-check;1;\n", "by its check"), ("right-reference;ps1;x;1;\n", "no problem x"),
-                        ("right-reference;ps9;open;1;\n", "no submission to ps9"), (good.replace("3,5", "3"), "second")]:  # fmt: skip
+    wrong = {
+        "right-reference;ps1;derivation;5;\n": "which has 4",
+        "nobody;ps1;open;1;\n": "nobody",
+        "right-reference;ps1;gradient-check;1;\n": "by its check",
+        "right-reference;ps1;x;1;\n": "no problem x",
+        "right-reference;ps9;open;1;\n": "no submission to ps9",
+        good.replace("3,5", "3"): "second",
+    }
+    for bad, reason in wrong.items():
         marks.write_text(head + good + bad)
         said = grade("--marks-only", "--grades", grades, "--by-hand", marks, expect=1)
         assert reason in said
@@ -254,8 +260,8 @@ def test_hostile_code_reaches_nothing(name, box, tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as abstract:
         abstract.bind("\0grading-test")
         abstract.listen()
-        names = {"SECRETS": [str(path) for path in secrets], "PORT": server.getsockname()[1], "ABSTRACT": "\0grading-test",
-                 "TESTER": os.getpid()}  # fmt: skip
+        names = {"SECRETS": [str(path) for path in secrets], "PORT": server.getsockname()[1], "TESTER": os.getpid()}
+        names["ABSTRACT"] = "\0grading-test"
         given = "".join(f"{key} = {value!r}\n" for key, value in names.items())
         outcome = box.run([(0, given + hostile.START + hostile.PROBES[name] + hostile.END, None)])
     texts = [output["text"] for output in outcome.outputs[0] if output["output_type"] == "stream"]

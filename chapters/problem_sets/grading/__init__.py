@@ -1,2 +1,2 @@
-"""Grades problem sets. Submitted code runs in `run_cells`, inside the `sandbox`. Everything else works on text: `collect`
-reads submissions, `restore` puts the checks back, `record` keeps the gradebook, `pages` shows what happened."""
+"""Grades problem sets. `jobs` grades one submission: its code runs in `run_cells`, inside the `sandbox`. All else
+works on text: `collect` reads submissions, `restore` puts the checks back, `record` keeps marks, `pages` shows them."""

@@ -45,7 +45,7 @@ class Submission:
 
 
 def label(text):
-    """Any text, a file's name too, as text that every table and screen takes: what is not printable becomes an escape."""
+    """Any text, a file's name too, as every table and screen takes it: what is not printable becomes an escape."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
@@ -105,7 +105,7 @@ def _files(home):
 
 
 def _notebooks(home, set_name):
-    """The files that may be this set's: psN.ipynb in any folder, and what browsers make of it, such as "PS1 (2).ipynb"."""
+    """The files that may be this set's: psN.ipynb in any folder, and what browsers make of it, as "PS1 (2).ipynb"."""
     wanted = re.compile(rf"(?<![a-z0-9]){re.escape(set_name.lower())}(?![a-z0-9]).*\.ipynb")
     return [name for name in _files(home) if wanted.search(os.path.basename(name).lower())]
 

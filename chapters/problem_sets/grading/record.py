@@ -89,8 +89,8 @@ class Course:
                 if names
             ]
             raise ValueError(
-                f"{name} has other graded cells than when {self.folder.name}/ was begun ({'; '.join(change)}), and marks "
-                "of two versions are not mixed. Grade into a new folder, GRADES=..., or move this one away."
+                f"{name} has other graded cells than when {self.folder.name}/ was begun ({'; '.join(change)}), and "
+                "marks of two versions are not mixed. Grade into a new folder, GRADES=..., or move this one away."
             )
 
     def release(self, name):
@@ -155,13 +155,14 @@ class Course:
                 grade, manual = grades[name], is_answer(cell)
                 pending = manual and grade.manual_score is None and grade.auto_score is None
                 points = 0.0 if pending else grade.score
-                rows.append((label(run["student"]), run["set"], name, "manual" if manual else "auto", points,
-                             grade.max_score, grade.max_score if pending else 0.0, run["said"].get(name, "")))  # fmt: skip
+                kind, waits = ("manual" if manual else "auto"), (grade.max_score if pending else 0.0)
+                numbers = points, grade.max_score, waits
+                rows.append((label(run["student"]), run["set"], name, kind, *numbers, run["said"].get(name, "")))
         return rows, comments
 
     def mark_by_hand(self, path):
-        """Take over marks from a table (`marks_file` says which); how many there were. Raises ValueError, before any mark
-        is stored, on a bad line."""
+        """Take over marks from a table (`marks_file` says which); how many there were. Raises ValueError, before any
+        mark is stored, on a bad line."""
         runs = {(_same(run["student"]), run["set"]): run for run in (n.metadata[GRADED] for n in self.runs())}
         given, kinds = {}, {}
         with quiet():

@@ -1,6 +1,6 @@
 """Puts a submission's answers into the master's notebook, and reads from the outputs which checks have passed.
 
-The result has the master's checks in the master's order, whatever was deleted, edited or moved. All else that the student
+The result has the master's checks in the master's order, whatever was deleted, edited or moved. All else that a student
 wrote stays, each cell in front of the one that it preceded.
 """
 
@@ -142,8 +142,8 @@ def _own(cell):
 
 
 def tame(source):
-    """Markdown whose HTML is only shown, but for plain marks, and whose links lead to pages and pictures: a script in it
-    would run in the browser of who marks."""
+    """Markdown whose HTML is only shown, but for plain marks, and whose links lead to pages and pictures: a script in
+    it would run in the browser of who marks."""
 
     def checked(link):
         target = re.sub(r"[\s\\<>]", "", html.unescape(link[2]))

@@ -1,5 +1,5 @@
-"""Runs submitted code where it can do no harm: bubblewrap gives each submission namespaces of its own, without network,
-without any file but Python, helpers/ and an empty folder, and with nothing that outlives it. Limits come from util-linux.
+"""Runs submitted code where it can do no harm: bubblewrap gives each submission namespaces of its own: no network, no
+file but Python, helpers/ and an empty folder, nothing that outlives it. The limits are set with util-linux.
 
 Where there is no bubblewrap, run the whole command in a Linux container that has it; teaching.md says how.
 """
@@ -68,7 +68,8 @@ class Sandbox:
         self.limits, self.protected = limits, protected
         if protected and (missing := [tool for tool in TOOLS if not shutil.which(tool)]):
             raise OSError(f"{', '.join(missing)} is not installed. On Debian or Ubuntu: apt-get install bubblewrap "
-                          "util-linux (bubblewrap 0.8 or newer). Elsewhere grade in a container: see «Running graded code safely».")  # fmt: skip
+                          "util-linux (bubblewrap 0.8 or newer). Elsewhere grade in a container: see the section "
+                          "«Running graded code safely» of the page Teaching.")  # fmt: skip
         self.folder = Path(tempfile.mkdtemp(prefix="grading-"))
         (self.folder / "chapters" / "problem_sets" / "work").mkdir(parents=True)
         unwanted = shutil.ignore_patterns("*.ipynb", ".*")
@@ -138,13 +139,11 @@ class Sandbox:
         for path in (self.folder / "fonts").glob("*.json"):
             command += ["--perms", "1777", "--dir", "/tmp/fonts", "--ro-bind", str(path), f"/tmp/fonts/{path.name}"]
         command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", INSIDE]
-        threads = self.limits.threads
         if root:
             command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-        else:
-            threads += _threads_of_mine()  # old kernels count those outside too
-        command += ["prlimit", f"--nproc={threads}", f"--data={self.limits.memory}", "--core=0",
-                    f"--fsize={self.limits.disk}", f"--cpu={4 * self.limits.seconds}", "--nofile=1024", "--"]  # fmt: skip
+        limits = {"nproc": self.limits.threads, "data": self.limits.memory, "fsize": self.limits.disk, "core": 0}
+        limits |= {"cpu": 4 * self.limits.seconds, "nofile": 1024}
+        command += ["prlimit", *(f"--{name}={value}" for name, value in limits.items()), "--"]
         if root:
             command += [
                 "setpriv",
@@ -164,7 +163,7 @@ class Sandbox:
         return [], place, self._variables(str(folder), str(folder / "book" / "fonts"))
 
     def _variables(self, home, fonts):
-        places = {name: home for name in ("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR")}
+        places = dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"), home)
         return places | {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student",
             "MPLCONFIGDIR": fonts, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
@@ -243,12 +242,6 @@ def _use(pid):
     return memory, count
 
 
-def _threads_of_mine():
-    mine = [p.info["num_threads"] or 0 for p in psutil.process_iter(["uids", "num_threads"])
-            if p.info["uids"] and p.info["uids"].real == os.getuid()]  # fmt: skip
-    return sum(mine)
-
-
 def _read(stream, lines, limit):
     """Collect the runner's lines until the limit; beyond it read on, so that the runner does not wait, and drop."""
     used = 0
@@ -259,7 +252,7 @@ def _read(stream, lines, limit):
 
 
 def _output(raw, lost):
-    """An output as it may be shown, made anew from what came out: text and pictures. `lost` gets the kinds that are not."""
+    """An output as it may be shown, made anew from what came out: text and pictures. `lost` gets the other kinds."""
     kind = raw["output_type"]
     if kind == "stream":
         return nbformat.v4.new_output("stream", name="stdout", text=_text(raw["text"]))
