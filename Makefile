@@ -11,7 +11,7 @@ TOOLS := $(VENV)/tools-installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address statements ledger mutants coursework grade formgrader marks strip clean
+.PHONY: help book test check lint address statements ledger mutants coursework variant grade worker formgrader marks strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,13 +47,21 @@ mutants: $(TOOLS)  ## change the mathematical modules place by place, and list t
 # Problem sets of your own: SOURCE=folder (with psN/psN.ipynb) and, for their student versions, RELEASE=folder.
 SOURCE ?= chapters/problem_sets/source
 RELEASE ?= chapters/problem_sets/release
+VARIANT ?= ../private-sets
 GRADES ?= grades
+SETS_TO_GRADE = $(if $(SETS),--sets $(SETS)) $(if $(CLUSTER),--cluster $(CLUSTER))
 
 coursework: $(GRADING)  ## make the student versions of the problem sets
 	$(BIN)/python chapters/problem_sets/generate.py --source "$(SOURCE)" --release "$(RELEASE)"
 
+variant: $(STAMP)  ## draw private problem sets from the public ones: make variant SEED=7 VARIANT=../private-sets
+	$(BIN)/python chapters/problem_sets/variants.py $(SEED) "$(VARIANT)" --source "$(SOURCE)"
+
 grade: $(GRADING)  ## grade a folder of submissions: make grade SUBMISSIONS=folder
-	$(BIN)/python chapters/problem_sets/grade.py "$(SUBMISSIONS)" --source "$(SOURCE)" --grades "$(GRADES)" $(if $(SETS),--sets $(SETS)) $(GRADE_OPTIONS)
+	$(BIN)/python chapters/problem_sets/grade.py "$(SUBMISSIONS)" --source "$(SOURCE)" --grades "$(GRADES)" $(SETS_TO_GRADE) $(GRADE_OPTIONS)
+
+worker: $(GRADING)  ## work for the Dask scheduler to which a CLUSTER=address of `make grade` leads
+	PYTHONPATH=chapters/problem_sets $(BIN)/python -m distributed.cli.dask_worker $(CLUSTER) --nthreads 1 $(WORKER_OPTIONS)
 
 formgrader: $(GRADING)  ## open JupyterLab where nbgrader's formgrader finds the answers to mark by hand
 	cd "$(GRADES)" && "$(CURDIR)/$(BIN)/jupyter" lab
