@@ -89,7 +89,7 @@ class Command:
             raise RuntimeError(str(outcome)) from outcome
         run = outcome.metadata[record.GRADED]
         if wrong := [f"{name}: {why}" for name, why in run["said"].items() if why]:
-            more = f" ({run['message']})" if run["message"] else ""
+            more = f" ({run['message']})" if run["status"] == "stopped" else ""
             raise RuntimeError(f"the master's own answers to {run['set']} lose points here{more}. {wrong[0]}")
 
     def _keep(self, job, outcome, bar):

@@ -170,7 +170,8 @@ def test_a_changed_master_is_told_and_old_marks_do_not_mix(tmp_path):
     words = "--source", source.parent, "--grades", tmp_path / "grades"
     grade(folder, *words)
     notebook = nbformat.read(source / "ps1.ipynb", 4)
-    batch.named(notebook, "gradient-check").source += "\n# another version"
+    check = batch.named(notebook, "gradient-check")
+    check.source = check.source.replace("### END HIDDEN", "# another version\n### END HIDDEN")
     nbformat.write(notebook, source / "ps1.ipynb")
     shutil.rmtree(folder / "bob")
     grade(folder, *words)
@@ -190,14 +191,12 @@ def test_a_broken_grader_stops_with_a_sentence_and_no_marks(broken, tmp_path):
     folder = write(tmp_path / "class", ada=batch.solved())
     words, variables, sentence = [], dict(os.environ), ""
     if broken == "no kernel":
-        (tmp_path / "hidden").mkdir()
-        (tmp_path / "hidden" / "sitecustomize.py").write_text("")
         source = tmp_path / "book"
         shutil.copytree(CHAPTERS.parent, source, ignore=shutil.ignore_patterns(".venv", ".git", "_build", "grades*"))
+        (source / "helpers" / "ipykernel_launcher.py").write_text("raise ImportError('a broken installation')")
         runner = source / "chapters" / "problem_sets" / "grading" / "run_cells.py"
-        runner.write_text(
-            "import sys\nsys.modules['ipykernel'] = None\n" + runner.read_text(encoding="utf-8"), encoding="utf-8"
-        )
+        before = "import os\nos.environ['PYTHONPATH'] = '/book/helpers'\n"
+        runner.write_text(before + runner.read_text(encoding="utf-8"), encoding="utf-8")
         command = [
             sys.executable,
             str(source / "chapters/problem_sets/grade.py"),
