@@ -18,8 +18,8 @@ def norm_histograms(norms, bins, expected, threshold):
             ax.plot((bins[1:] + bins[:-1]) / 2, expected, **line("theory", label="random frame"))
         decorate(ax, xlabel="", ylabel="columns", title=name, yscale="log", ylim=(0.02, 2 * k))
     kept = (values > threshold).sum().item() / runs
-    axes[-1].text(0.04, k / 5, f"{k - kept:g} columns")
-    axes[-1].text(0.96, 0.5, f"{kept:g} columns", ha="right")
+    axes[-1].text(0.04, k / 5, f"{k - kept:.3g} columns")
+    axes[-1].text(0.9, 0.5, f"{kept:.3g} columns", ha="right")
     axes[-1].set_xlabel("column norm")
 
 
@@ -38,18 +38,53 @@ def clouds(coordinates):
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.92))
 
 
+def fibre_norms(fibre):
+    """Column norms of points of one fibre, largest first: fibre {name: (k,)}."""
+    _, ax = plt.subplots()
+    for (name, norms), shade, marker in zip(fibre.items(), SHADES[::2], "^so", strict=True):
+        ordered = norms.sort(descending=True).values
+        ax.plot(range(1, len(ordered) + 1), ordered, marker, color=shade, label=name, markersize=4)
+    decorate(ax, xlabel="column, largest first", ylabel="column norm", xscale="log")
+
+
 def counts_near_largest(widths, near, laws):
-    """Columns near the largest against k: near {c: a list of single counts for every width}, laws {name: law(k, c)},
+    """Columns near the largest against k: near {c: a list of single counts for every width}, laws {name: {c: values}},
     the exact one first."""
     _, ax = plt.subplots(figsize=(7, 4.2))
     broad = {"linestyle": "--", "color": SHADES[4], "linewidth": 4, "zorder": 1}
     for n, (c, draws) in enumerate(near.items()):
         for (name, law), look in zip(laws.items(), ({}, broad, {"linestyle": ":"}), strict=True):
-            values = [law(k, c) for k in widths]
-            ax.plot(widths, values, **line("theory", label=None if n else name, **look))
+            ax.plot(widths, law[c], **line("theory", label=None if n else name, **look))
         single_runs(ax, widths, np.stack(draws), **points("no penalty", label=None))
-        ax.text(1500, 0.6 * laws[next(iter(laws))](1500, c), f"$c = {c}$", va="top")
+        exact = next(iter(laws.values()))[c]
+        ax.text(1.3 * widths[-3], 0.6 * exact[-3], f"$c = {c}$", va="top")
     decorate(ax, xlabel="columns $k$", ylabel="columns near the largest", xscale="log", yscale="log")
+
+
+def paper_figure(x, shares, predicted, drawn, norms):
+    """The paper's Figure 1. Left, the share of columns whose norm is at least x (p,) times the largest: shares {name of
+    the cast: (p,)}, for no penalty `predicted` (p,), and single frames `drawn` (p, draws). Right, a histogram of the
+    norms {name: (k,)}."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.9))
+    left.fill_between(x, *np.quantile(drawn, (0.16, 0.84), axis=1), color="#CCCCCC", label="single frames")
+    left.plot(x, predicted, **line("theory", label="(3.1)", linestyle=":"))
+    for name, share in shares.items():
+        left.plot(x, share, **line(name))
+    decorate(left, xlabel="$x$", ylabel="share of columns with norm ≥ $x$ · largest")
+    bins = np.linspace(0, 1.02 * max(values.max().item() for values in norms.values()), 40)
+    for name, values in norms.items():
+        right.hist(values, bins, color=CAST[name]["color"], alpha=0.75, label=name)
+    decorate(right, xlabel="column norm", ylabel="columns", yscale="log")
+
+
+def trained_errors(keeps, errors, kept, formula):
+    """Error of trained models against the columns kept: errors {name of the cast: (len(keeps), runs)}, the formula at
+    `kept` (k,) as a line."""
+    _, ax = plt.subplots()
+    for (name, draws), shift in zip(errors.items(), (0.985, 1.015, 1), strict=True):
+        single_runs(ax, shift * np.asarray(keeps), draws, **points(name))
+    ax.plot(kept, formula, **line("theory", label="formula (3.4)"))
+    decorate(ax, xlabel="columns kept", ylabel="relative error", xscale="log")
 
 
 def frame_errors(fractions, simulated, q, formula, limit):
@@ -73,19 +108,16 @@ def frame_errors(fractions, simulated, q, formula, limit):
         decorate(ax, xlabel="fraction kept $q$", ylabel=ylabel, title=title)
 
 
-def finite_widths(squares, fractions):
-    """Rank one: the error against k when a fraction of the columns is kept. squares {k: (draws, k)}: squared entries
-    of random frames, largest first."""
+def finite_widths(widths, finite):
+    """Rank one: the error against k when a fraction of the columns is kept. finite {fraction: (draws, exact)}: draws a
+    list of single errors for every width, exact (len(widths),)."""
     _, ax = plt.subplots()
-    ks = list(squares)
-    for fraction, shade, marker in zip(fractions, (SHADES[i] for i in (0, 2, 3)), "os^", strict=True):
-        keep = {k: round(fraction * k) for k in ks}
-        draws = [1 - squares[k][:, : keep[k]].sum(-1).numpy() for k in ks]
-        single_runs(ax, ks, draws, fmt=marker, color=shade)
-        ax.plot(ks, [1 - theory.kept_mass(keep[k], k) for k in ks], color=shade)
+    for (fraction, (draws, exact)), n, marker in zip(finite.items(), (0, 2, 3), "os^", strict=True):
+        single_runs(ax, widths, np.stack(draws), fmt=marker, color=SHADES[n])
+        ax.plot(widths, exact, color=SHADES[n])
         limit = theory.frame_pruning_error(fraction, 1) ** 0.5
-        ax.axhline(limit, color=shade, linestyle=":")
-        ax.text(ks[-1], limit - 0.02, f"{fraction:.0%} kept", ha="right", va="top", color=shade)
+        ax.axhline(limit, color=SHADES[n], linestyle=":")
+        ax.text(widths[-1], limit - 0.02, f"{fraction:.0%} kept", ha="right", va="top", color=SHADES[n])
     decorate(ax, xlabel="columns $k$", ylabel="relative error", xscale="log", ylim=(0, 0.85))
 
 

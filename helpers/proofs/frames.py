@@ -9,7 +9,7 @@ from helpers.objective import Objective
 from helpers.proofs import Step
 from helpers.pruning import column_norms, prune
 from helpers.rotations import equal_columns, orthogonal_columns
-from helpers.theory import count_near_largest, frame_pruning_error, kept_mass
+from helpers.theory.frames import GOLDEN_RATIO, count_near_largest, frame_pruning_error, kept_mass
 from helpers.training import train
 
 
@@ -21,14 +21,18 @@ def commutes(problem, U, turn, *, penalty=None, step_size, steps, seed=0):
     F, how = Objective(problem, penalty), {"penalty": penalty, "step_size": step_size, "steps": steps, "record": 1}
     Z = torch.randn(U.shape, generator=generator(seed), dtype=U.dtype)
     last, turned = (train(problem, start, **how).U for start in (U, U @ turn))
+    bend, turned_bend = F.hessian_vector(U, Z), F.hessian_vector(U @ turn, Z @ turn)
     return [
-        Step("F(UO) = F(U)", F.value(U @ turn).item(), "=", F.value(U).item()),
-        Step("⟨∇F(UO), ZO⟩ = ⟨∇F(U), Z⟩", _inner(F.gradient(U @ turn), Z @ turn), "=", _inner(F.gradient(U), Z)),
+        Step(r"$F(UO) = F(U)$", F.value(U @ turn).item(), "=", F.value(U).item()),
         Step(
-            "∇²F(UO)[ZO, ZO] = ∇²F(U)[Z, Z]",
-            _inner(F.hessian_vector(U @ turn, Z @ turn), Z @ turn), "=", _inner(F.hessian_vector(U, Z), Z),
+            r"$\langle\nabla F(UO), ZO\rangle = \langle\nabla F(U), Z\rangle$",
+            _inner(F.gradient(U @ turn), Z @ turn), "=", _inner(F.gradient(U), Z),
         ),
-        Step(f"⟨U_t(U₀O), ZO⟩ = ⟨U_t(U₀), Z⟩, t = {steps}", _inner(turned, Z @ turn), "=", _inner(last, Z)),
+        Step(r"$\nabla^2F(UO)[ZO, ZO] = \nabla^2F(U)[Z, Z]$", _inner(turned_bend, Z @ turn), "=", _inner(bend, Z)),
+        Step(
+            r"$\langle U_t(U_0O), ZO\rangle = \langle U_t(U_0), Z\rangle$",
+            _inner(turned, Z @ turn), "=", _inner(last, Z),
+        ),
     ]  # fmt: skip
 
 
@@ -39,106 +43,113 @@ def splits(U, turn, *, seed=0):
     Z, Y = (torch.randn(A.shape, generator=generator(seed), dtype=U.dtype) for A in (U, W))
     rank = float(len(W))
     return [
-        Step("⟨LW, Z⟩ = ⟨U, Z⟩", _inner(L @ W, Z), "=", _inner(U, Z)),
-        Step("tr WWᵀ = ρ", _inner(W, W), "=", rank),
-        Step("‖WWᵀ‖_F² = ρ", (W @ W.T).square().sum().item(), "=", rank),
-        Step("⟨W(UO), YO⟩ = ⟨W(U), Y⟩", _inner(turned, Y @ turn), "=", _inner(W, Y)),
+        Step(r"$\langle LW, Z\rangle = \langle U, Z\rangle$", _inner(L @ W, Z), "=", _inner(U, Z)),
+        Step(r"$\mathrm{tr}\,WW^\top = \rho$", _inner(W, W), "=", rank),
+        Step(r"$\lVert WW^\top\rVert_F^2 = \rho$", (W @ W.T).square().sum().item(), "=", rank),
+        Step(r"$\langle W(UO), YO\rangle = \langle W(U), Y\rangle$", _inner(turned, Y @ turn), "=", _inner(W, Y)),
     ]
 
 
 def split(U):
     """L (d, ρ), a function of X = UUᵀ alone with LLᵀ = X, and W = L⁺U (ρ, k): for the ρ first rows J of X, if they are
-    independent, L = X[:, J] X[J, J]^{−1/2}."""
+    independent, L = X[:, J] X[J, J]^{−1/2} (Theorem 3.2)."""
     X, rank = U @ U.T, int(torch.linalg.matrix_rank(U))
     L = X[:, :rank] @ _power(X[:rank, :rank], -0.5)
     return L, torch.linalg.lstsq(L, U).solution
 
 
 def blind(problem, decay, lasso, U):
-    """Theorem 3.3 on the fibre of U (d, k): orthogonal columns (first), equal norms (second), what penalties see."""
+    """Theorem 3.3 on the fibre of U (d, k): orthogonal columns (V_1), equal norms (V_2), what penalties see."""
     F, few, level = Objective(problem, decay), orthogonal_columns(U), equal_columns(U)
     norms, rank = column_norms(level), float(torch.linalg.matrix_rank(U))
+    R = lasso.value
     return [
-        Step("nonzero columns of the first = rank X", float((column_norms(few) > 0).sum()), "=", rank),
-        Step("least norm of the second = largest", norms.min().item(), "=", norms.max().item()),
-        Step("F(first) = F(U)", F.value(few).item(), "=", F.value(U).item()),
-        Step("F(second) = F(U)", F.value(level).item(), "=", F.value(U).item()),
-        Step("‖∇F(first)‖ = ‖∇F(second)‖", F.gradient(few).norm().item(), "=", F.gradient(level).norm().item()),
-        Step("group Lasso: R(first) ≤ R(U)", lasso.value(few).item(), "≤", lasso.value(U).item()),
-        Step("group Lasso: R(U) ≤ R(second)", lasso.value(U).item(), "≤", lasso.value(level).item()),
-    ]
+        Step(r"nonzero columns of $V_1$ $= \mathrm{rank}\,X$", float((column_norms(few) > 0).sum()), "=", rank),
+        Step(r"least column norm of $V_2$ = largest", norms.min().item(), "=", norms.max().item()),
+        Step(r"$F(V_1) = F(U)$", F.value(few).item(), "=", F.value(U).item()),
+        Step(r"$F(V_2) = F(U)$", F.value(level).item(), "=", F.value(U).item()),
+        Step(
+            r"$\lVert\nabla F(V_1)\rVert = \lVert\nabla F(V_2)\rVert$",
+            F.gradient(few).norm().item(), "=", F.gradient(level).norm().item(),
+        ),
+        Step(r"$R(V_1) \le R(U)$", R(few).item(), "≤", R(U).item()),
+        Step(r"$R(U) \le R(V_2)$", R(U).item(), "≤", R(level).item()),
+    ]  # fmt: skip
 
 
-def near_largest(k, c):
-    """Theorem 3.5 for k ≥ 2 columns and 0 < c ≤ 1, r = 1: φ(u) = Ψ(c Ψ⁻¹(u)) with Ψ(y) = P(|z| ≥ y)."""
-
-    def tail(y):
-        return float(special.erfc(y / np.sqrt(2)))
+def near_largest(k, c, r=1):
+    """Theorem 3.5 for k ≥ 2 independent N(0, I_r) columns and 0 < c ≤ 1: φ(u) = Ψ(cΨ⁻¹(u)), Ψ(y) = P(χ_r ≥ y)."""
 
     def phi(u):
-        return tail(c * np.sqrt(2) * special.erfcinv(u))
+        return float(special.gammaincc(r / 2, c * c * special.gammainccinv(r / 2, u)))
 
-    exact = count_near_largest(k, c)
+    exact = count_near_largest(k, c, r)
     by_minimum = k * integrate.quad(lambda v: phi(-np.expm1(np.log(v) / (k - 1))), 0, 1, epsabs=1e-11, limit=400)[0]
     return [
-        Step("k E φ(V) = E N_c, V least of k − 1 uniforms", by_minimum, "=", exact),
-        Step("φ(1/2k) + φ(3/2k) ≤ 2φ(1/k), concave", phi(0.5 / k) + phi(1.5 / k), "≤", 2 * phi(1 / k)),
-        Step("φ(3/k) ≤ 3φ(1/k)", phi(min(3 / k, 1.0)), "≤", 3 * phi(1 / k)),
-        Step("E N_c ≤ k φ(1/k)", exact, "≤", k * phi(1 / k)),
-        Step("(1 − (1 − 1/k)^k) k φ(1/k) ≤ E N_c", (1 - (1 - 1 / k) ** k) * k * phi(1 / k), "≤", exact),
+        Step(r"$k\,\mathbb{E}\varphi(V) = \mathbb{E}N_c$", by_minimum, "=", exact),
+        Step(r"$\varphi(\frac1{2k}) + \varphi(\frac3{2k}) \le 2\varphi(\frac1k)$", phi(0.5 / k) + phi(1.5 / k), "≤",
+             2 * phi(1 / k)),
+        Step(r"$\varphi(\frac3k) \le 3\varphi(\frac1k)$", phi(min(3 / k, 1.0)), "≤", 3 * phi(1 / k)),
+        Step(r"$\mathbb{E}N_c \le k\varphi(\frac1k)$", exact, "≤", k * phi(1 / k)),
+        Step(r"$(1 - (1 - \frac1k)^k)\,k\varphi(\frac1k) \le \mathbb{E}N_c$", (1 - (1 - 1 / k) ** k) * k * phi(1 / k),
+             "≤", exact),
+    ]  # fmt: skip
+
+
+def squeeze(G, mu, c):
+    """The squeeze in the proof of Theorem 3.5, which Theorem 3.6 uses too, for W = (GGᵀ)^{−1/2}G, G (r, k) Gaussian and
+    the eigenvalues mu (r,) of M."""
+    a, b, rho, _ = _columns(G, mu)
+    inside, count, outside = (_near(norms, level) for norms, level in ((a, c * rho**2), (b, c), (a, c / rho**2)))
+    return [
+        Step(r"$b_i \le \rho\,a_i$", (b / a).max().item(), "≤", rho),
+        Step(r"$a_i \le \rho\,b_i$", (a / b).max().item(), "≤", rho),
+        Step(r"$N^a_{c\rho^2} \le N_c$", inside, "≤", count),
+        Step(r"$N_c \le N^a_{c/\rho^2}$", count, "≤", outside),
     ]
 
 
-def squeeze(G, mu, keep):
+def kept_sum(G, mu, keep):
     """Theorem 3.6 for W = (GGᵀ)^{−1/2}G, G (r, k) Gaussian, eigenvalues mu (r,) of M, `keep` ≥ r columns kept."""
     r, k = G.shape
-    S, root = G @ G.T / k, mu.sqrt()[:, None]
-    W = _power(S, -0.5) @ G / k**0.5
-    a, b = (root * G).norm(dim=0), (root * W).norm(dim=0) * k**0.5
-    A = root * _power(S, -0.5) / root.T
-    rho = max(torch.linalg.matrix_norm(B, 2).item() for B in (A, torch.linalg.inv(A)))
+    a, b, rho, S = _columns(G, mu)
     kept, threshold = b >= b.sort(descending=True).values[keep - 1], a.sort(descending=True).values[keep - 1]
-    inner, middle, outer = (
-        (G[:, which] @ G[:, which].T) for which in (a > rho**2 * threshold, kept, a >= threshold / rho**2)
-    )
-    pruned = root * W[:, kept]
-    formula = root * (_power(S, -0.5) @ middle @ _power(S, -0.5) / k) * root.T
+    sets = a > rho**2 * threshold, kept, a >= threshold / rho**2
+    inner, middle, outer = (G[:, which] @ G[:, which].T for which in sets)
+    root, turn = mu.sqrt()[:, None], _power(S, -0.5)
+    pruned = root * (turn @ G / k**0.5)[:, kept]
+    formula = root * (turn @ middle @ turn / k) * root.T
     half = stats.chi2.isf(keep / k, r)
     moment = integrate.quad(lambda x: x * stats.chi2.pdf(x, r), half, np.inf, epsabs=1e-12, epsrel=1e-11)[0]
     return [
-        Step("√k ‖D^{1/2} w_i‖ ≤ ρ ‖D^{1/2} g_i‖", (b / a).max().item(), "≤", rho),
-        Step("‖D^{1/2} g_i‖ ≤ ρ √k ‖D^{1/2} w_i‖", (a / b).max().item(), "≤", rho),
-        Step("sum inside ⪯ sum of the kept", _ratio(inner, middle), "≤", 1.0),
-        Step("sum of the kept ⪯ sum outside", _ratio(middle, outer), "≤", 1.0),
-        Step("‖X_q‖ from the kept g_i", formula.norm().item(), "=", (pruned @ pruned.T).norm().item()),
-        Step("E χ²_r 1(χ²_r ≥ c) = r P(χ²_{r+2} ≥ c)", moment, "=", float(r * stats.chi2.sf(half, r + 2))),
-    ]
+        Step(r"$\sum_{\text{inside}} \preceq \sum_{\text{kept}}$", _ratio(inner, middle), "≤", 1.0),
+        Step(r"$\sum_{\text{kept}} \preceq \sum_{\text{outside}}$", _ratio(middle, outer), "≤", 1.0),
+        Step(r"$\lVert X_q\rVert$ from the kept $g_i$", formula.norm().item(), "=", (pruned @ pruned.T).norm().item()),
+        Step(
+            r"$\mathbb{E}\,\chi^2_r\mathbf{1}(\chi^2_r \ge x) = r\,P(\chi^2_{r+2} \ge x)$",
+            moment, "=", float(r * stats.chi2.sf(half, r + 2)),
+        ),
+    ]  # fmt: skip
 
 
 def sphere(z, keep):
-    """Theorem 3.7 at a Gaussian z (k,) and 1 ≤ `keep` < k: T of w = z/‖z‖, and E T from order statistics."""
+    """Theorem 3.7 at a Gaussian z (k,) and 1 ≤ m = `keep` < k: T of w = z/‖z‖, and E T from order statistics."""
     k = len(z)
     w, squares = z / z.norm(), z.square().sort(descending=True).values
     mass = w.square().sort(descending=True).values[:keep].sum()
     kept = prune(w[None], keep=keep)
-    u = np.array([0.3, 0.6, 0.9])
-    ranks = np.arange(k - keep + 1, k + 1)[:, None]
-    densities = stats.beta.pdf(u, ranks, k + 1 - ranks).sum(0).tolist()
-    closed = (k * special.betainc(k - keep, keep, u)).tolist()
-    ordered = sum(
-        integrate.quad(lambda u, j=j: stats.chi2.ppf(u, 1) * stats.beta.pdf(u, j, k + 1 - j), 0, 1, limit=400)[0]
-        for j in ranks[:, 0]
-    )
+    ranks = np.arange(k - keep + 1, k + 1)
+    density = stats.beta.pdf(0.9, ranks, k + 1 - ranks).sum()
+    ordered = sum(_mean_ordered_square(j, k) for j in ranks)
     return [
-        Step("kept squares of z = ‖z‖² T", squares[:keep].sum().item(), "=", (z.square().sum() * mass).item()),
-        Step("‖X_m − M‖/‖M‖ = 1 − T", abs((kept @ kept.T).item() - 1), "=", 1 - mass.item()),
-        *(
-            Step(f"Σ_j b_j({x}) = k I(k − m, m) at {x}", left, "=", right)
-            for x, left, right in zip(u, densities, closed, strict=True)
-        ),
-        Step("(1/k) Σ_j E z²_(j) = E T", ordered / k, "=", kept_mass(keep, k)),
-        Step("limit for q = m/k ≤ 1 − E T", frame_pruning_error(keep / k, 1) ** 0.5, "≤", 1 - kept_mass(keep, k)),
-    ]
+        Step(r"kept squares of $z$ $= \lVert z\rVert^2T$", squares[:keep].sum().item(), "=",
+             (z.square().sum() * mass).item()),
+        Step(r"$\lVert X_m - M\rVert/\lVert M\rVert = 1 - T$", abs((kept @ kept.T).item() - 1), "=", 1 - mass.item()),
+        Step(r"$\sum_jb_j(0.9) = k\,I_{0.9}(k-m, m)$", density, "=", k * special.betainc(k - keep, keep, 0.9)),
+        Step(r"$\frac1k\sum_j\mathbb{E}z_{(j)}^2 = \mathbb{E}T$", ordered / k, "=", kept_mass(keep, k)),
+        Step(r"limit for $q = \frac mk$ $\le 1 - \mathbb{E}T$", frame_pruning_error(keep / k, 1) ** 0.5, "≤",
+             1 - kept_mass(keep, k)),
+    ]  # fmt: skip
 
 
 def truncates(problem, U, keep):
@@ -149,11 +160,12 @@ def truncates(problem, U, keep):
     distance, floor = ((V @ V.T - X).norm().item() for V in (best, greedy))
     kept = prune(rotated, keep=problem.r)
     return [
-        Step("f after rotating = f before", problem.loss(rotated).item(), "=", problem.loss(U).item()),
-        Step("rotate, prune: ‖X_m − X‖ = (Σ_{i>m} λ_i²)^{1/2}", distance, "=", values[keep:].norm().item()),
-        Step("rotate, prune ≤ prune alone", distance, "≤", floor),
-        Step("‖X_r − M‖ ≤ 2‖X − M‖", problem.error(kept).item(), "≤", 2 * problem.error(U).item()),
-    ]
+        Step(r"$f$ at $UB$ = $f$ at $U$", problem.loss(rotated).item(), "=", problem.loss(U).item()),
+        Step(r"$\lVert X_m - X\rVert_F = (\sum_{i>m}\lambda_i^2)^{1/2}$", distance, "=", values[keep:].norm().item()),
+        Step(r"$\lVert X_m - X\rVert_F \le$ the same without rotating", distance, "≤", floor),
+        Step(r"$\lVert X_r - M\rVert_F \le \frac{1+\sqrt5}2\lVert X - M\rVert_F$", problem.error(kept).item(), "≤",
+             GOLDEN_RATIO * problem.error(U).item()),
+    ]  # fmt: skip
 
 
 def rotatable(activation, s, t):
@@ -164,9 +176,36 @@ def rotatable(activation, s, t):
         return activation(x).item()
 
     return [
-        Step("σ(−s) = σ(s)", value(-s), "=", value(s)),
-        Step("σ(s) + σ(t) = σ(√(s² + t²)) + σ(0)", value(s) + value(t), "=", value(torch.hypot(s, t)) + value(zero)),
-    ]
+        Step(r"$\sigma(-s) = \sigma(s)$", value(-s), "=", value(s)),
+        Step(r"$\sigma(s) + \sigma(t) = \sigma(\sqrt{s^2+t^2}) + \sigma(0)$", value(s) + value(t), "=",
+             value(torch.hypot(s, t)) + value(zero)),
+    ]  # fmt: skip
+
+
+def _columns(G, mu):
+    """For W = (GGᵀ)^{−1/2}G and D = diag(mu): a_i = ‖D^{1/2}g_i‖, b_i = √k ‖D^{1/2}w_i‖ (k,), the ρ between them, and
+    S = GGᵀ/k."""
+    k, root = G.shape[1], mu.sqrt()[:, None]
+    S = G @ G.T / k
+    turn = _power(S, -0.5)
+    a, b = (root * G).norm(dim=0), (root * (turn @ G)).norm(dim=0)
+    A = root * turn / root.T
+    rho = max(torch.linalg.matrix_norm(B, 2).item() for B in (A, torch.linalg.inv(A)))
+    return a, b, rho, S
+
+
+def _near(norms, c):
+    return float((norms >= c * norms.max()).sum())
+
+
+def _mean_ordered_square(j, k):
+    """E z²_(j), the j-th smallest of k squares of N(0, 1) variables."""
+    constant = special.beta(j, k + 1 - j)
+
+    def weighted(u):
+        return 2 * special.gammaincinv(0.5, u) * u ** (j - 1) * (1 - u) ** (k - j) / constant
+
+    return integrate.quad(weighted, 0, 1, limit=400)[0]
 
 
 def _inner(A, B):

@@ -8,7 +8,13 @@ ValueError.
 """
 
 from helpers.theory.digits import size_bend, unit_norm
-from helpers.theory.frames import count_near_largest, count_near_largest_law, frame_pruning_error, kept_mass
+from helpers.theory.frames import (
+    GOLDEN_RATIO,
+    count_near_largest,
+    count_near_largest_law,
+    frame_pruning_error,
+    kept_mass,
+)
 from helpers.theory.gap import (
     certificate_level,
     closeness_bound,
