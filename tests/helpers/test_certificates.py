@@ -1,14 +1,13 @@
-"""Hessian-vector products and Lanczos against dense Hessians, certificates, rotations, converged runs."""
+"""Hessian-vector products and Lanczos against dense Hessians, certificates, converged runs."""
 
 import pytest
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from helpers.certificates import certificate, gradient_norm, smallest_eigenvalue
+from helpers.certificates import Certificate, certificate, gradient_norm, smallest_eigenvalue
 from helpers.objective import Objective
 from helpers.penalties import ColumnPower, GroupLasso, WeightDecay
 from helpers.problems import Empirical, Population, ground_truth
-from helpers.rotations import largest_cosine, rotate
 from helpers.training import gaussian_init, train
 
 D, K = 6, 5
@@ -58,14 +57,8 @@ def test_smallest_eigenvalue_equals_that_of_the_dense_hessian(problem, penalty):
 def test_smallest_eigenvalue_agrees_with_arpack_before_the_basis_is_complete():
     problem, penalty = Population(ground_truth(20, 3, condition=1.5)), GroupLasso(0.05, 0.01)
     U = gaussian_init(20, 20, scale=0.2, seed=1)
-    calls = []
-
-    class Counting(Population):
-        def hessian_vector(self, U, V):
-            calls.append(1)
-            return super().hessian_vector(U, V)
-
-    value, _, _ = smallest_eigenvalue(Counting(problem.U_star), U, penalty)
+    counted, calls = counting(problem)
+    value, _, _ = smallest_eigenvalue(counted, U, penalty)
 
     def product(v):
         return Objective(problem, penalty).hessian_vector(U, torch.from_numpy(v).reshape(U.shape)).numpy().ravel()
@@ -106,6 +99,55 @@ def test_a_residual_counts_against_the_certificate():
     assert not found.holds
 
 
+def test_a_certificate_holds_at_equality_and_not_beyond():
+    one = torch.tensor(1.0, dtype=torch.float64)
+    assert Certificate(one, -0.75 * one, 0.25 * one, epsilon=1.0, gamma=1.0).holds
+    for gradient, value, residual in ((1 + 1e-9, -0.75, 0.25), (1.0, -0.75 - 1e-9, 0.25), (1.0, -0.75, 0.25 + 1e-9)):
+        assert not Certificate(gradient * one, value * one, residual * one, epsilon=1.0, gamma=1.0).holds
+
+
+def counting(problem):
+    """A population problem that counts its Hessian-vector products, and the list of them."""
+    calls = []
+
+    class Counting(Population):
+        def hessian_vector(self, U, V):
+            calls.append(V)
+            return super().hessian_vector(U, V)
+
+    return Counting(problem.U_star), calls
+
+
+@pytest.mark.parametrize("steps", [1, 3, 8, 21])
+def test_a_ritz_value_is_never_below_the_smallest_eigenvalue_and_near_some_eigenvalue(steps):
+    """What Lanczos shows after any number of steps, and what it does not: that no eigenvalue lies lower."""
+    problem, penalty, U = PROBLEMS["Empirical gaussian"], GroupLasso(0.1, 0.02), points()
+    spectrum = torch.linalg.eigvalsh(dense_hessian(Objective(problem, penalty), U))
+    for seed in range(5):
+        value, direction, residual = smallest_eigenvalue(problem, U, penalty, steps=steps, seed=seed)
+        assert value > spectrum[0] - 1e-12
+        assert (spectrum - value).abs().min() <= residual + 1e-12
+        image = Objective(problem, penalty).hessian_vector(U, direction)
+        assert abs(residual - (image - value * direction).norm()) < 1e-12
+        assert abs((direction * image).sum() - value) < 1e-12
+    if steps == 1:
+        assert value > spectrum[0] + 0.1  # the smallest eigenvalue is far below, and the residual does not say so
+
+
+def test_lanczos_stops_at_its_tolerance_and_after_its_steps():
+    truth, penalty = Population(ground_truth(12, 2, condition=1.5)), GroupLasso(0.05, 0.01)
+    U = gaussian_init(12, 12, scale=0.2, seed=1)
+    spent = []
+    for tolerance, steps in ((1e-2, 600), (1e-10, 600), (0, 25)):
+        problem, calls = counting(truth)
+        _, _, residual = smallest_eigenvalue(problem, U, penalty, tolerance=tolerance, steps=steps)
+        spent.append(len(calls) - 1)  # the last product only measures the residual
+        assert spent[-1] == steps or residual <= tolerance * 40  # ‖∇²F‖ is less than that
+    assert spent[0] < spent[1] < 144
+    assert spent[2] == 25
+    assert all(n % 10 == 0 for n in spent[:2])  # it looks every ten steps
+
+
 @pytest.mark.parametrize("method_error", [{"epsilon": -1, "gamma": 0}, {"epsilon": 0, "gamma": float("nan")}])
 def test_bad_tolerances_are_named(method_error):
     with pytest.raises(ValueError, match=r"epsilon|gamma"):
@@ -135,32 +177,3 @@ def test_converged_training_reaches_a_stationary_point(ensemble):
         norms.append(run.gradient_norm.item())
     assert max(norms) <= 1e-7
     assert sorted(norms)[9] <= 1e-10
-
-
-@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
-def test_rotation_keeps_the_matrix_and_turns_two_columns(batch):
-    U, theta = points(*batch), torch.linspace(-2, 2, 4, dtype=torch.float64)
-    turned = rotate(U, 1, 4, theta)
-    assert turned.shape == (4, *U.shape)
-    assert torch.allclose(turned @ turned.mT, (U @ U.mT).expand(4, *batch, D, D), atol=1e-12)
-    assert torch.equal(turned[..., [0, 2, 3]], U[..., [0, 2, 3]].expand(4, *batch, D, 3))
-    first = theta[1].cos() * U[..., 1] + theta[1].sin() * U[..., 4]
-    assert torch.allclose(turned[1, ..., 1], first)
-    assert torch.allclose(rotate(U, 1, 4, 0.3), rotate(U, 4, 1, -0.3))
-    assert torch.allclose(rotate(rotate(U, 0, 1, 0.3), 0, 1, -0.3), U)
-
-
-def test_bad_columns_of_a_rotation_are_named():
-    with pytest.raises(ValueError, match="two different columns"):
-        rotate(points(), 2, 2, 0.1)
-    with pytest.raises(ValueError, match="j must be an integer"):
-        rotate(points(), 2, K, 0.1)
-
-
-def test_largest_cosine_looks_at_large_columns_only():
-    U = torch.tensor([[1.0, 3.0, 0.01, 0.0], [0.0, 4.0, 0.0, 0.0]], dtype=torch.float64)
-    assert largest_cosine(U) == pytest.approx(1)
-    assert largest_cosine(U, threshold=0.1) == pytest.approx(0.6)
-    assert largest_cosine(U, threshold=2) == 0
-    assert largest_cosine(torch.stack([U, 2 * U]), threshold=0.015).tolist() == pytest.approx([0.6, 1])
-    assert largest_cosine(U[:, :1]) == 0

@@ -1,11 +1,12 @@
-"""Random frames are frames, uniformly distributed; the two extreme members of a fibre lie on it."""
+"""Random frames are frames, uniformly distributed; the two extreme members of a fibre lie on it; plane rotations."""
 
 import pytest
 import torch
 from scipy import stats
 
 from helpers.pruning import column_norms
-from helpers.rotations import equal_columns, orthogonal_columns, random_frame
+from helpers.rotations import equal_columns, largest_cosine, orthogonal_columns, random_frame, rotate
+from helpers.training import gaussian_init
 
 SHAPES = [(1, 1), (1, 7), (3, 3), (2, 40), (5, 6)]
 
@@ -88,3 +89,36 @@ def test_equal_columns_of_special_matrices():
         assert column_norms(equal_columns(V)).std() < 1e-12
     with pytest.raises(ValueError, match=r"shape \(d, k\)"):
         equal_columns(torch.zeros(2, 3, 4))
+
+
+def points(*batch):
+    return gaussian_init(6, 5, scale=0.6, batch=batch)
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
+def test_rotation_keeps_the_matrix_and_turns_two_columns(batch):
+    U, theta = points(*batch), torch.linspace(-2, 2, 4, dtype=torch.float64)
+    turned = rotate(U, 1, 4, theta)
+    assert turned.shape == (4, *U.shape)
+    assert torch.allclose(turned @ turned.mT, (U @ U.mT).expand(4, *batch, 6, 6), atol=1e-12)
+    assert torch.equal(turned[..., [0, 2, 3]], U[..., [0, 2, 3]].expand(4, *batch, 6, 3))
+    first = theta[1].cos() * U[..., 1] + theta[1].sin() * U[..., 4]
+    assert torch.allclose(turned[1, ..., 1], first)
+    assert torch.allclose(rotate(U, 1, 4, 0.3), rotate(U, 4, 1, -0.3))
+    assert torch.allclose(rotate(rotate(U, 0, 1, 0.3), 0, 1, -0.3), U)
+
+
+def test_bad_columns_of_a_rotation_are_named():
+    with pytest.raises(ValueError, match="two different columns"):
+        rotate(points(), 2, 2, 0.1)
+    with pytest.raises(ValueError, match="j must be an integer"):
+        rotate(points(), 2, 5, 0.1)
+
+
+def test_largest_cosine_looks_at_large_columns_only():
+    U = torch.tensor([[1.0, 3.0, 0.01, 0.0], [0.0, 4.0, 0.0, 0.0]], dtype=torch.float64)
+    assert largest_cosine(U) == pytest.approx(1)
+    assert largest_cosine(U, threshold=0.1) == pytest.approx(0.6)
+    assert largest_cosine(U, threshold=2) == 0
+    assert largest_cosine(torch.stack([U, 2 * U]), threshold=0.015).tolist() == pytest.approx([0.6, 1])
+    assert largest_cosine(U[:, :1]) == 0
