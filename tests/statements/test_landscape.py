@@ -682,6 +682,11 @@ def test_symbolically_the_phases():
     assert vanishes(good.diff(p).subs(p, switch))
     at_switch = sp.simplify(good.subs(p, switch) ** 2 - 4 * ((2 * mu_ + beta) / 3) ** 3)
     assert at_switch == 0
+    lowest = p + lam * H.diff(x).subs(x, p) / 2  # g, least where 8(p + β)^{5/2} = λ(p + 4β)
+    assert vanishes(lowest.diff(p) * 8 * (p + beta) ** sp.Rational(5, 2) - 8 * (p + beta) ** sp.Rational(5, 2)
+                    + lam * (p + 4 * beta))  # fmt: skip
+    limit = lowest.subs(beta, 0).subs(p, (lam / 8) ** sp.Rational(2, 3))
+    assert vanishes(limit - 3 * (lam / 8) ** sp.Rational(2, 3))
     limits = [sp.limit(big.subs(p, fold), beta, 0), sp.limit(good.subs(p, switch), beta, 0)]
     assert vanishes(sp.Rational(3, 4) * limits[0] ** sp.Rational(2, 3) - mu_)
     assert vanishes(sp.cbrt(54) / 4 * limits[1] ** sp.Rational(2, 3) - mu_)
