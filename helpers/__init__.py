@@ -25,6 +25,7 @@ Rooms with a module for each chapter:
     theory.guarantee     chapter 4 before any data: columns there can be, measurements that are enough
     theory.tuning        chapter 5: rates, Cramér–Rao, one minimum
     theory.quadratic     chapter 6: the landscape of quadratic networks
+    theory.digits        chapter 7: what a homogeneous unit costs
     proofs               proofs that run: the lines of a proof evaluated on an instance
     proofs.sensing       chapter 1
     proofs.landscape     chapter 2

@@ -6,7 +6,7 @@ import torch
 
 from helpers.arguments import integer, number
 from helpers.digits.data import Split
-from helpers.digits.network_stack import NetworkStack, accuracy, fit
+from helpers.digits.networks import NetworkStack, accuracy, fit
 
 WIDTHS = (2, 3, 4, 6, 8, 10, 12, 15, 20, 30, 45)
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from helpers.digits import data as digits
-from helpers.digits.network_stack import NetworkStack, accuracy, minibatches
+from helpers.digits.networks import NetworkStack, accuracy, minibatches
 from helpers.digits.sweeps import WidthSweep, strengths_around, width_sweep, widths_to
 from helpers.penalties import GroupLasso, WeightDecay
 from tests.book.chapter_code import chapter_code

@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 
 from helpers import theory
 from helpers.digits import data as digits
-from helpers.digits.network_stack import NetworkStack, accuracy, fit
+from helpers.digits.networks import NetworkStack, accuracy, fit
 from helpers.digits.sweeps import from_scratch, strengths_around, tuned, width_sweep, widths_to
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso, WeightDecay

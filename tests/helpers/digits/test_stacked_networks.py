@@ -7,7 +7,7 @@ from instances import gaussian, uniform
 from torch.nn.utils.prune import ln_structured
 
 from helpers.digits import data as digits
-from helpers.digits.network_stack import NetworkStack, accuracy, fit, log_loss, minibatches
+from helpers.digits.networks import NetworkStack, accuracy, fit, log_loss, minibatches
 from helpers.digits.sweeps import WidthSweep, from_scratch, strengths_around, tuned, width_sweep, widths_to
 from helpers.penalties import GroupLasso, WeightDecay
 
