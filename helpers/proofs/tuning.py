@@ -151,7 +151,7 @@ def information(problem):
 
 def one_minimum(problem, V1, V2, *, lower):
     """Theorem 5.7 at two stationary points V₁, V₂ (d, r) of the exact-rank problem, `lower` ‖Z‖_F² ≤ ‖𝒜(Z)‖²/n for Z of
-    rank at most 2r. The last two lines are the hypothesis: if X₁ ≠ X₂, at least one of them fails."""
+    rank at most 2r. The last two lines imply (5.1): if X₁ ≠ X₂, at least one fails."""
     change = V1 @ V1.T - V2 @ V2.T
     bent, pulls, lines, hypothesis = _inner(change, problem.curvature(change)), [], [], []
     for i, j, V, W in ((1, 2, V1, V2), (2, 1, V2, V1)):
@@ -170,7 +170,7 @@ def one_minimum(problem, V1, V2, *, lower):
                 _square(change),
             ),
         ]
-        hypothesis.append(Step(rf"(5.1) for $V_{i}$: $2(1 - \delta)\sigma_r^2 - a_+$ is positive", 0.0, "≤", room))
+        hypothesis.append(Step(rf"$2(1 - \delta)\sigma_r(V_{i})^2 - a_+(V_{i})$ is positive", 0.0, "≤", room))
     energy, both = r"\frac2n\lVert\mathcal{A}(X_1 - X_2)\rVert^2", "the sum of the two left sides above"
     return [
         *lines,

@@ -398,6 +398,23 @@ def test_without_injectivity_there_is_no_one_stationary_point():
     assert distance(runs[0].U @ runs[0].U.T, runs[1].U @ runs[1].U.T) > 0.01
 
 
+@pytest.mark.statement("5.5")
+def test_moments_of_the_information():
+    """E⟨xxᵀ, ξ⟩² = 2‖ξ‖² + (tr ξ)², the trace of the inverse, and E 1/χ²_m = 1/(m − 2), symbolically."""
+    a, b, c, x, y, v = sympy.symbols("a b c x y v", positive=True)
+    d, r, m = sympy.symbols("d r m", positive=True)
+    square = sympy.Poly(sympy.expand((a * x**2 + 2 * b * x * y + c * y**2) ** 2), x, y)
+    moments = {0: 1, 1: 0, 2: 1, 3: 0, 4: 3}  # of N(0, 1)
+    mean = sum(factor * moments[i] * moments[j] for (i, j), factor in square.terms())
+    assert sympy.expand(mean - 2 * (a**2 + 2 * b**2 + c**2) - (a + c) ** 2) == 0
+    dof = r * d - r * (r - 1) / 2
+    assert sympy.simplify((dof - 1) / 2 + 1 / (2 + r) - (dof / 2 - r / (2 * (2 + r)))) == 0
+    for freedom in (3, 4, 7):
+        density = v ** (sympy.Rational(freedom, 2) - 1) * sympy.exp(-v / 2)
+        ratio = sympy.integrate(density / v, (v, 0, sympy.oo)) / sympy.integrate(density, (v, 0, sympy.oo))
+        assert sympy.simplify(ratio - (1 / (m - 2)).subs(m, freedom)) == 0
+
+
 @pytest.mark.statement("5.4", "5.5")
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 @pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 3), (4, 4)])
