@@ -64,7 +64,7 @@ worker: $(GRADING)  ## work for the Dask scheduler to which a CLUSTER=address of
 	PYTHONPATH=chapters/problem_sets $(BIN)/python -m distributed.cli.dask_worker $(CLUSTER) --nthreads 1 $(WORKER_OPTIONS)
 
 formgrader: $(GRADING)  ## open JupyterLab where nbgrader's formgrader finds the answers to mark by hand
-	cd "$(GRADES)" && "$(CURDIR)/$(BIN)/jupyter" lab
+	cd "$(GRADES)" && "$(CURDIR)/$(BIN)/jupyter" lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 marks: $(GRADING)  ## take over marks given by hand: make marks BY_HAND=file.csv (or none, after formgrader)
 	$(BIN)/python chapters/problem_sets/grade.py --marks-only --grades "$(GRADES)" $(if $(BY_HAND),--by-hand "$(BY_HAND)")

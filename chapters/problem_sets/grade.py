@@ -154,10 +154,10 @@ def main():
     before = installed()
     try:
         command = Command(given)
-        if given.marks_only:
-            count = command.course.mark_by_hand(given.by_hand) if given.by_hand else 0
+        if given.marks_only and given.by_hand:
+            count = command.course.mark_by_hand(given.by_hand)
             print(f"{count} mark{'s' * (count != 1)} taken over")
-        else:
+        elif not given.marks_only:
             command.grade()
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"Nothing was {'taken over' if given.marks_only else 'graded'}. {error}")
