@@ -1,94 +1,114 @@
-"""Random frames: the closed forms of chapter 3 against simulation."""
+"""Closed forms of random frames, against the printed formulas written out again and computations by other means.
+
+Simulations of the same formulas are measurements of chapter 3: tests/statements/test_frames.py.
+"""
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.stats import chi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, special, stats
 
 from helpers import theory
 
-random = np.random.default_rng
+TRIES = settings(deadline=None, derandomize=True, max_examples=60)
+RANKS = st.integers(1, 30)
+SHARES = st.floats(0.01, 0.99)
 
 
-def frame_norms(r, k, runs, seed):
-    """Squared column norms, largest first, and the frames in that order: (runs, k) and (runs, r, k)."""
-    frames = np.swapaxes(np.linalg.qr(random(seed).standard_normal((runs, k, r)))[0], 1, 2)
-    norms = (frames**2).sum(1)
-    order = np.argsort(-norms, axis=1)
-    return np.take_along_axis(norms, order, 1), np.take_along_axis(frames, order[:, None], 2)
+@TRIES
+@given(SHARES, RANKS)
+def test_frame_pruning_error_is_the_printed_formula(q, r):
+    printed = stats.chi2(r + 2).cdf(stats.chi2(r).ppf(1 - q)) ** 2
+    assert theory.frame_pruning_error(q, r) == pytest.approx(printed, rel=1e-8, abs=1e-14)
 
 
-@pytest.mark.parametrize("r", [1, 3])
-def test_frame_pruning_error_is_what_random_frames_lose(r):
-    k, fractions = 2000, np.array([0.01, 0.1, 0.25, 0.5])
-    _, frames = frame_norms(r, k, 12, seed=r)
-    measured = []
-    for fraction in fractions:
-        kept = frames[:, :, : round(fraction * k)]
-        measured.append((((np.eye(r) - kept @ np.swapaxes(kept, 1, 2)) ** 2).sum((1, 2)) / r).mean())
-    np.testing.assert_allclose(theory.frame_pruning_error(fractions, r), measured, rtol=0.05, atol=2e-3)
+def test_frame_pruning_error_in_elementary_form_and_elementwise():
+    q = np.array([[0.01, 0.2], [0.5, 0.99]])
+    np.testing.assert_allclose(theory.frame_pruning_error(q, 2), (1 - q * (1 - np.log(q))) ** 2, rtol=1e-9)
+    assert theory.frame_pruning_error([0.0, 1.0], 3).tolist() == [1, 0]
+    assert theory.frame_pruning_error(0.3, 10**6) == pytest.approx(0.7**2, abs=2e-3)  # all norms alike
 
 
-def test_frame_pruning_error_runs_from_one_to_zero():
-    curve = theory.frame_pruning_error(np.linspace(0, 1, 50), 2)
-    assert curve[0] == 1
-    assert curve[-1] == 0
-    assert (np.diff(curve) < 0).all()
+def test_kept_mass_in_closed_form():
+    """E max(cos², sin²) = ½ + 1/π; half of the mass on each side; everything; the integral as printed; its limit."""
+    assert theory.kept_mass(1, 1) == theory.kept_mass(30, 30) == 1
+    assert theory.kept_mass(1, 2) == pytest.approx(0.5 + 1 / math.pi, rel=1e-9)
+    for k, m in [(3, 1), (10, 2), (50, 20), (50, 49)]:
+        printed = integrate.quad(lambda u, k=k, m=m: stats.chi2.ppf(u, 1) * special.betainc(k - m, m, u), 0, 1)[0]
+        assert theory.kept_mass(m, k) == pytest.approx(printed, rel=1e-6)
+    limit = theory.frame_pruning_error(0.1, 1) ** 0.5
+    assert 1 - theory.kept_mass(10**5, 10**6) == pytest.approx(limit, rel=2e-5)
 
 
-def test_kept_mass_is_exact_for_every_k():
-    norms, _ = frame_norms(1, 30, 20_000, seed=5)
-    for keep in (1, 3, 15, 29):
-        mass = norms[:, :keep].sum(1)
-        assert abs(theory.kept_mass(keep, 30) - mass.mean()) < 4 * mass.std() / 20_000**0.5
-    assert theory.kept_mass(30, 30) == 1
-    assert theory.kept_mass(1, 1) == 1
-    assert theory.kept_mass(1, 2) == pytest.approx(0.5 + 1 / math.pi, rel=1e-9)  # E max(cos², sin²)
-    assert (1 - theory.kept_mass(10_000, 100_000)) ** 2 == pytest.approx(
-        theory.frame_pruning_error(0.1, 1), rel=1e-3
+@TRIES
+@given(st.integers(2, 10**9), st.floats(0, 1))
+def test_count_near_largest_at_rank_two_is_a_beta_integral(k, c):
+    """The tail of χ_2 is e^{−y²/2}, so E N_c = k(k − 1) B(1 + c², k − 1)."""
+    assert theory.count_near_largest(k, c, 2) == pytest.approx(k * (k - 1) * special.beta(1 + c * c, k - 1), rel=1e-6)
+
+
+@pytest.mark.parametrize(("k", "c", "r"), [(10**9, 0.99, 1), (17, 0.8, 4)])
+def test_count_near_largest_is_the_printed_integral(k, c, r):
+    """With twenty digits, in pieces: at 10⁹ columns the integrand is a spike."""
+    half = mpmath.mpf(r) / 2
+
+    def tail(y):
+        return mpmath.gammainc(half, y * y / 2, regularized=True)
+
+    def integrand(y):
+        density = 2 ** (1 - half) / mpmath.gamma(half) * y ** (r - 1) * mpmath.exp(-y * y / 2)
+        return density * (1 - tail(y)) ** (k - 2) * tail(c * y)
+
+    with mpmath.workdps(20):
+        printed = k * (k - 1) * mpmath.quad(integrand, mpmath.linspace(mpmath.mpf("1e-20"), 14, 8))
+    assert theory.count_near_largest(k, c, r) == pytest.approx(float(printed), rel=1e-8)
+
+
+@TRIES
+@given(st.integers(1, 10**6), RANKS)
+def test_count_near_largest_ends(k, r):
+    assert theory.count_near_largest(k, 0.0, r) == pytest.approx(k, rel=1e-9)
+    assert theory.count_near_largest(k, 1.0, r) == pytest.approx(1, rel=1e-9)
+
+
+def test_count_near_largest_of_two_columns_is_an_angle():
+    for c in (0.1, 0.5, 0.9):
+        assert theory.count_near_largest(2, c) == pytest.approx(2 - 4 / math.pi * math.atan(c), rel=1e-9)
+    assert (np.diff([theory.count_near_largest(50, c, 3) for c in np.linspace(0, 1, 9)]) < 0).all()
+
+
+@TRIES
+@given(st.integers(2, 10**9), SHARES, RANKS)
+def test_count_near_largest_law_is_the_printed_formula(k, c, r):
+    chi = stats.chi(r)
+    assert theory.count_near_largest_law(k, c, r) == pytest.approx(
+        math.gamma(1 + c**2) * k * chi.sf(c * chi.isf(1 / k)), rel=1e-9
     )
 
 
-def test_count_near_largest_is_exact_at_rank_one():
-    norms, _ = frame_norms(1, 40, 20_000, seed=6)
-    for c in (0.3, 0.5, 0.9):
-        count = (norms >= c**2 * norms[:, :1]).sum(1)
-        assert abs(theory.count_near_largest(40, c) - count.mean()) < 4 * count.std() / 20_000**0.5
-    expected = 2 - 4 / math.pi * math.atan(0.5)  # two columns, as an angle on the circle
-    assert theory.count_near_largest(2, 0.5) == pytest.approx(expected, rel=1e-9)
+@pytest.mark.parametrize(("k", "c", "r"), [(1000, 0.5, 1), (10_000, 0.7, 3), (10**9, 0.9, 5)])
+def test_the_law_is_close_to_the_count(k, c, r):
+    assert theory.count_near_largest_law(k, c, r) == pytest.approx(theory.count_near_largest(k, c, r), rel=0.01)
 
 
-def test_count_near_largest_at_higher_rank_and_its_limits():
-    norms, _ = frame_norms(3, 400, 400, seed=7)
-    assert theory.count_near_largest(400, 0.5, 3) == pytest.approx(
-        (norms >= norms[:, :1] / 4).sum(1).mean(), rel=0.05
-    )
-    assert theory.count_near_largest(17, 0.0) == pytest.approx(17)
-    assert theory.count_near_largest(17, 1.0) == pytest.approx(1)
-    assert theory.count_near_largest(1, 0.5) == 1
-    assert (np.diff([theory.count_near_largest(50, c, 2) for c in np.linspace(0, 1, 9)]) < 0).all()
-    k, c, F = 60, 0.6, chi(2)
-    by_definition = k - k * (k - 1) * quad(lambda y: F.pdf(y) * F.cdf(y) ** (k - 2) * F.cdf(c * y), 0, 12)[0]
-    assert theory.count_near_largest(k, c, 2) == pytest.approx(by_definition, rel=1e-7)
+def test_the_golden_ratio_solves_its_equation():
+    golden = theory.GOLDEN_RATIO
+    assert golden > 0
+    assert golden**2 == pytest.approx(golden + 1, rel=1e-15)
 
-
-def test_the_gamma_law_is_close_where_the_bare_power_is_not():
-    for k, c, r in [(1000, 0.5, 1), (10_000, 0.5, 1), (10_000, 0.7, 3)]:
-        assert theory.count_near_largest_law(k, c, r) == pytest.approx(
-            theory.count_near_largest(k, c, r), rel=0.01
-        )
-    assert theory.count_near_largest(1000, 0.5) < 1000**0.75 / 1.9
-
-
-# input
 
 BAD = [
     (lambda: theory.frame_pruning_error(1.1, 1), ValueError, "fraction must be .*at most 1, got 1.1"),
     (lambda: theory.frame_pruning_error(0.5, 1.0), TypeError, "r must be an integer"),
+    (lambda: theory.frame_pruning_error(0.5, 0), ValueError, "r must be .*at least 1"),
     (lambda: theory.kept_mass(11, 10), ValueError, "keep must be .*at most 10, got 11"),
+    (lambda: theory.kept_mass(0, 10), ValueError, "keep must be .*at least 1"),
     (lambda: theory.count_near_largest(10, 1.5), ValueError, "c must be .*at most 1"),
+    (lambda: theory.count_near_largest(0, 0.5), ValueError, "k must be .*at least 1"),
     (lambda: theory.count_near_largest_law(1, 0.5), ValueError, "k must be .*at least 2"),
 ]
 
