@@ -4,7 +4,9 @@ file but Python, helpers/ and an empty folder, nothing that outlives it. The lim
 Where there is no bubblewrap, run the whole command in a Linux container that has it; teaching.md says how.
 """
 
+import atexit
 import base64
+import compileall
 import contextlib
 import itertools
 import json
@@ -71,6 +73,7 @@ class Sandbox:
                           "util-linux (bubblewrap 0.8 or newer). Elsewhere grade in a container: see the section "
                           "«Running graded code safely» of the page Teaching.")  # fmt: skip
         self.folder = Path(tempfile.mkdtemp(prefix="grading-"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         (self.folder / "chapters" / "problem_sets" / "work").mkdir(parents=True)
         unwanted = shutil.ignore_patterns("*.ipynb", ".*")
         shutil.copytree(book / "helpers", self.folder / "helpers", ignore=unwanted)
@@ -78,14 +81,12 @@ class Sandbox:
             shutil.copytree(book / "chapters" / "data", self.folder / "chapters" / "data", ignore=unwanted)
         shutil.copyfile(RUNNER, self.folder / "run_cells.py")
         fonts = {**os.environ, "MPLCONFIGDIR": str(self.folder / "fonts")}
-        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], env=fonts, check=False)
+        listing = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(listing, env=fonts, check=False, capture_output=True)
+        compileall.compile_dir(self.folder / "helpers", quiet=2)  # once, not in every sandbox
         for place in [self.folder, *self.folder.rglob("*")]:
             place.chmod(0o755 if place.is_dir() else 0o644)  # the id that submissions get has to read it
         self.ids = itertools.cycle(range(FIRST_ID, FIRST_ID + 2000))
-
-    def close(self):
-        """Remove the copy."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, cells):
         """Run cells [(index, source, token)] in a new sandbox, which is gone afterwards: an `Outcome`."""
@@ -112,30 +113,22 @@ class Sandbox:
 
     def _inside(self):
         """(command that goes before the program, its folder, its environment)."""
-        account, root = next(self.ids), os.geteuid() == 0
-        pythons = [Path(p) for p in dict.fromkeys([sys.prefix, sys.base_prefix]) if not Path(p).is_relative_to("/usr")]
-        parents = sorted({parent for p in pythons for parent in p.parents if parent != Path("/")})
-        unshare = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-        command = [
-            "bwrap",
-            *(unshare if root else ["--unshare-all", *NO_MORE]),
-            "--die-with-parent",
-            "--new-session",
-            "--clearenv",
-        ]
+        root = os.geteuid() == 0
+        alone = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        command = ["bwrap", *(alone if root else ["--unshare-all", *NO_MORE])]
+        command += ["--die-with-parent", "--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
         for name, value in self._variables("/tmp", "/tmp/fonts").items():
             command += ["--setenv", name, value]
         for place in SYSTEM:
-            command += (
-                ["--symlink", os.readlink(place), place] if os.path.islink(place) else ["--ro-bind-try", place, place]
-            )
-        for place in parents:
-            command += ["--perms", "0755", "--dir", str(place)]
-        for place in pythons:
-            command += ["--ro-bind", str(place), str(place)]
-        command += ["--ro-bind", str(self.folder), "/book", "--proc", "/proc", "--dev", "/dev"]
+            there = ("--symlink", os.readlink(place)) if os.path.islink(place) else ("--ro-bind-try", place)
+            command += [*there, place]
+        command += ["--ro-bind", str(self.folder), "/book"]
         for place in ("/tmp", INSIDE, "/dev/shm"):
             command += ["--perms", "1777", "--size", str(self.limits.disk), "--tmpfs", place]
+        for place in [Path(p) for p in dict.fromkeys([sys.prefix, sys.base_prefix]) if not p.startswith("/usr")]:
+            for parent in [*place.parents][-2::-1]:
+                command += ["--perms", "0755", "--dir", str(parent)]
+            command += ["--ro-bind", str(place), str(place)]
         for path in (self.folder / "fonts").glob("*.json"):
             command += ["--perms", "1777", "--dir", "/tmp/fonts", "--ro-bind", str(path), f"/tmp/fonts/{path.name}"]
         command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", INSIDE]
@@ -145,15 +138,9 @@ class Sandbox:
         limits |= {"cpu": 4 * self.limits.seconds, "nofile": 1024}
         command += ["prlimit", *(f"--{name}={value}" for name, value in limits.items()), "--"]
         if root:
-            command += [
-                "setpriv",
-                f"--reuid={account}",
-                f"--regid={account}",
-                "--clear-groups",
-                "--inh-caps=-all",
-                "--",
-            ]
-            command += ["bwrap", *NO_MORE, "--dev-bind", "/", "/", "--"]
+            account = next(self.ids)
+            command += ["setpriv", f"--reuid={account}", f"--regid={account}", "--clear-groups", "--inh-caps=-all"]
+            command += ["--", "bwrap", *NO_MORE, "--dev-bind", "/", "/", "--"]
         return command, "/", {"PATH": os.environ.get("PATH", os.defpath)}
 
     def _outside(self, folder):
