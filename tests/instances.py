@@ -5,13 +5,12 @@ from functools import lru_cache
 import torch
 
 from helpers.arguments import generator
-from helpers.certificates import gradient_norm, smallest_eigenvalue
 from helpers.objective import Objective
 from helpers.penalties import natural
 from helpers.problems import Empirical, Population, ground_truth
 from helpers.proofs.points import ZERO, Point
 from helpers.pruning import column_norms
-from helpers.training import gaussian_init, train
+from helpers.training import gaussian_init
 
 ENSEMBLES = {"gaussian": "Gaussian", "rank-one": "rank-one"}  # the name in code: the name in words
 
@@ -71,18 +70,3 @@ def exact(seed, d, r, n, noise, ensemble, c_lambda=None, c_beta=0.01):
     penalty = natural(problem, c_lambda=c_lambda, c_beta=c_beta)
     U = minimise(problem, penalty, d, seed)
     return Point(problem, penalty, U * (column_norms(U) > ZERO))
-
-
-@lru_cache(64)
-def early(seed, d, r, n, noise, ensemble, drop=(1e-2, 1e-4)):
-    """An iterate of L-BFGS on the way to such a point, the first with ‖∇F‖_F below a bound between these two, and ε and
-    γ as measured there."""
-    problem = data(seed, d, r, n, noise=noise, ensemble=ensemble)
-    penalty = natural(problem)
-    start = gaussian_init(d, d, scale=0.3 / d**0.5, seed=seed + 40_000)
-    path = train(problem, start, penalty=penalty, method="l-bfgs", steps=600, tolerance=1e-9, keep_iterates=True)
-    slopes = gradient_norm(problem, path.iterates, penalty)
-    bound = drop[0] * (drop[1] / drop[0]) ** uniform((), seed=seed)
-    U, epsilon = next((U, e) for U, e in zip(path.iterates, slopes, strict=True) if e < bound)
-    value, _, residual = smallest_eigenvalue(problem, U, penalty)
-    return Point(problem, penalty, U, epsilon.item(), max(0.0, (residual - value).item()))

@@ -100,6 +100,7 @@ def pruning_curves(curves, limit):
     """Loss and relative error after keeping the m largest columns, m = 0, …, k: `curves` maps a name of the cast to the
     pair; `limit` (k + 1,) is the prediction for a random frame."""
     figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.6))
+    floor = min(error.min().item() for _, error in curves.values())
     for who, (loss, error) in curves.items():
         for ax, values in zip(axes, (loss, error), strict=True):
             shown = np.unique(np.geomspace(1, len(values) - 1, 16).round().astype(int))
@@ -107,7 +108,7 @@ def pruning_curves(curves, limit):
     axes[1].plot(range(1, len(limit)), limit[1:], **line("theory", label="random frame"))
     decorate(axes[0], xlabel="columns kept", ylabel="training loss $f$", xscale="log", yscale="log")
     decorate(axes[1], xlabel="columns kept", ylabel=r"$\Vert X_m - M\Vert_F / \Vert M\Vert_F$", legend=False,
-             xscale="log", yscale="log", ylim=(0.03, 1.3))  # fmt: skip
+             xscale="log", yscale="log", ylim=(0.7 * floor, 1.3))  # fmt: skip
     axes[1].text(3.2, 0.95, "theory: random frame", fontsize="small")
     for ax in axes:
         _log_ticks(ax, "x", [1, 2, 5, 10, 30, len(limit) - 1])
@@ -152,7 +153,7 @@ def noise_sweep(levels, ends, predicted, edge, noise_edge):
         ax.plot([level] * len(norms[:r]), norms[:r], **points("group Lasso", label=None, markersize=6))
         ax.plot([level] * len(norms[r:]), norms[r:], "x", color=WRONG, markersize=6)
     place = ax.get_xaxis_transform()
-    ax.text(noise_edge, 0.97, "noise edge, expected ", ha="right", va="top", fontsize="small", transform=place)
+    ax.text(noise_edge, 0.5, "noise edge, \nexpected ", ha="right", fontsize="small", transform=place)
     ax.text(levels[-1], 0.55, "columns that\nfit noise", color=WRONG, ha="right", va="top", fontsize="small",
             transform=place)  # fmt: skip
     ax.text(levels[0], edge * 0.35, " no column here", color="#6B3A2C", fontsize="small")
@@ -176,6 +177,6 @@ def conditions_over_time(steps, kept, r, ratios):
     bottom.text(steps[-1], 0.42, "condition holds", ha="right", fontsize="small", color="#1E5B2D")
     decorate(top, xlabel="", ylabel="columns\nkept", yticks=sorted({r, max(kept)}))
     decorate(bottom, xlabel="step of gradient descent", ylabel="left side / right side", xscale="log", yscale="log",
-             ylim=(8e-3, 4))  # fmt: skip
+             ylim=(1e-3, 4))  # fmt: skip
     bottom.legend(loc="lower left", fontsize="small")
     return figure

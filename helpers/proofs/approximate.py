@@ -11,12 +11,14 @@ import torch
 from helpers import theory
 from helpers.isometry import column_curvatures
 from helpers.proofs.gap import derivatives, scales, step
+from helpers.proofs.points import ZERO
 
 
 def scaling(point, i):
-    """Lemma 4.12 for a column i: F along u_i → (1 + t)u_i; an empty list unless its norm v is in (0, 2√β]."""
+    """Lemma 4.12 for a column i: F along u_i → (1 + t)u_i; an empty list unless its norm v is in (0, 2√β]: below 1e-6 it counts
+    as 0."""
     u, (lam, beta) = point.U[:, i], scales(point)
-    if not 0 < u.norm() <= point.penalty.threshold:
+    if not ZERO < u.norm() <= point.penalty.threshold:
         return []
     v, kappa = u.norm(), column_curvatures(point.problem, point.U[:, [i]])[0].item()
     first, second = derivatives(point, i, u)

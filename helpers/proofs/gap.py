@@ -90,8 +90,8 @@ def training_loss(point):
     gain = (slope * point.difference).sum()
     excess = theory.fit_excess(point.p, problem.mu_r, lam, beta, point.alpha)
     return [
-        step(r"$f(M) = f(X) - \langle\nabla f(X), \Delta\rangle + \frac1n\lVert\mathcal{A}(\Delta)\rVert^2$",
-              truth_loss, "=", loss - gain + spread),
+        step(r"$f(X) = f(M) + \langle\nabla f(X), \Delta\rangle - \frac1n\lVert\mathcal{A}(\Delta)\rVert^2$",
+             loss, "=", truth_loss + gain - spread),
         step(r"$\langle\nabla f(X), X\rangle = -\lambda\sum_ip_ih'(p_i)$", (slope * X).sum(), "=", -shrinking),
         step(r"$-\frac{\lambda}{\sqrt\beta}\,\mathrm{tr}\,M \le \langle\nabla f(X), M\rangle$",
               -level * trace, "≤", (slope * problem.M).sum()),

@@ -7,12 +7,14 @@ import torch
 
 from helpers import theory
 from helpers.arguments import generator
-from helpers.isometry import column_curvatures
+from helpers.certificates import gradient_norm, smallest_eigenvalue
+from helpers.isometry import column_curvatures, extreme_ratio
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso
 from helpers.problems import Empirical, Population, ground_truth
 from helpers.proofs import hypotheses
-from helpers.proofs.points import Point
+from helpers.proofs.points import Point, converged, largest_kappa, points_along
+from helpers.pruning import column_norms
 from helpers.training import gaussian_init
 
 ENSEMBLES = ["gaussian", "rank-one"]
@@ -49,18 +51,14 @@ def test_deviations_are_the_largest_forms_on_and_off_the_range(ensemble):
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
-def test_noise_isometry_and_curvature_by_their_definitions(ensemble):
+def test_isometry_and_curvature_by_their_definitions(ensemble):
     data, U = problem(ensemble, seed=3), gaussian_init(6, 4, scale=0.4, seed=3)
-    point, w = Point(data, PENALTY, U), data.y - data.measure(data.M)
-    difference = U @ U.T - data.M
-    assert point.noise == pytest.approx(torch.linalg.matrix_norm(data.adjoint(w), 2).item() / data.n)
+    point, difference = Point(data, PENALTY, U), U @ U.T - data.M
     ratio = data.measure(difference).square().sum() / data.n / difference.square().sum()
-    assert point.isometry == pytest.approx(ratio.item())
+    assert point.alpha == pytest.approx(ratio.item())
     for u, kappa in zip(U.T, column_curvatures(data, U), strict=True):
         direct = data.measure(torch.outer(u, u)).square().sum() / data.n / (u @ u) ** 2
         assert kappa.item() == pytest.approx(direct.item())
-    assert point.mu_r == pytest.approx(1.3**-2)
-    assert Point(Population(data.U_star, ensemble), PENALTY, U).noise == 0
 
 
 def test_kept_columns_are_the_nonzero_or_the_long_ones():
@@ -77,7 +75,7 @@ def test_kept_columns_are_the_nonzero_or_the_long_ones():
 
 def test_kappa_is_given_or_bounded():
     data, U = problem("gaussian"), gaussian_init(6, 4, scale=0.4, seed=5)
-    assert Point(data, PENALTY, U, curvature=1.7).kappa == 1.7
+    assert Point(data, PENALTY, U, kappa=1.7).kappa == 1.7
     assert Point(data, PENALTY, U).kappa > 1.5
     assert Point(Population(data.U_star, "rank-one"), PENALTY, U).kappa == 3
 
@@ -90,17 +88,17 @@ def test_a_strong_penalty_leaves_no_column_and_no_contradiction(ensemble, stop):
     found = {check.statement: check for check in hypotheses.checks(point)}
     assert point.m == 0
     assert not any(check.contradicted for check in found.values())
-    assert (found["C: at least r"].holds, found["C: at most r"].seen) == (False, True)
+    number = "4.8" if point.exact else "4.14"
+    assert (found[f"{number} at least r"].holds, found[f"{number} at most r"].seen) == (False, True)
     hypotheses.show(found.values()).to_html()
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_checks_report_condition_slack_and_promise(ensemble):
     data = problem(ensemble, noise=0.1)
-    U, _, _ = Objective(data, PENALTY).minimise(gaussian_init(6, 6, scale=0.2, seed=6), steps=2000, tolerance=1e-10)
-    rows = hypotheses.checks(Point(data, PENALTY, U))
-    names = ["gap", "window", "A: training loss", "B: closeness", "C: at least r", "C: at most r", "D: after the count"]
-    assert [row.statement for row in rows] == names
+    rows = hypotheses.checks(converged(data, PENALTY))
+    numbers = ["4.1", "4.3", "4.6", "4.7", "4.8", "4.8", "4.11"]
+    assert [row.statement.split()[0] for row in rows] == numbers
     for row in rows:
         assert row.slack == row.right - row.left
         assert row.holds == (row.left < row.right)
@@ -108,6 +106,88 @@ def test_checks_report_condition_slack_and_promise(ensemble):
     c, strength = (1, PENALTY.strength) if ensemble == "gaussian" else (2, PENALTY.strength / 2)
     assert rows[4].right == pytest.approx(2 * c / 1.3**2 - PENALTY.strength / PENALTY.smoothing**0.5)
     assert rows[5].right == pytest.approx(2 * c * theory.g_min(strength, PENALTY.smoothing))
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_converged_points_are_stationary_and_stopped_ones_carry_their_slack(ensemble):
+    data = problem(ensemble, noise=0.1)
+    point = converged(data, PENALTY, k=4)
+    assert point.U.shape == (6, 4)
+    assert gradient_norm(data, point.U, PENALTY) < 1e-6
+    moved = torch.stack([point.U, point.U + 0.01])
+    near = points_along(data, PENALTY, moved)
+    assert [p.epsilon for p in near] == pytest.approx(gradient_norm(data, moved, PENALTY).tolist())
+    values = smallest_eigenvalue(data, moved, PENALTY)[0]
+    assert [p.gamma for p in near] == pytest.approx((-values).clamp(min=0).tolist(), abs=1e-6)
+    assert not near[1].exact
+
+
+def test_a_run_that_finds_no_stationary_point_says_so(monkeypatch):
+    monkeypatch.setattr(Objective, "minimise", lambda self, U, **how: (U, torch.tensor(0.1), 1))
+    with pytest.raises(RuntimeError, match=r"is still .*; try another seed"):
+        converged(problem("gaussian"), PENALTY)
+
+
+def test_the_largest_kappa_is_that_of_the_search_or_of_a_column():
+    data = problem("gaussian")
+    point = converged(data, PENALTY)
+    found = largest_kappa([[point]])
+    assert found >= column_curvatures(data, point.S).max().item()
+    assert found >= extreme_ratio(data, 1)
+
+
+def test_nu_is_estimated_from_the_residuals():
+    data = problem("gaussian", noise=0.4)
+    point = converged(data, PENALTY)
+    dof = theory.degrees_of_freedom(6, point.m)
+    residuals = data.measure(point.U @ point.U.T) - data.y
+    noise = (residuals.square().sum() / (data.n - dof)).sqrt().item()
+    assert hypotheses.estimated_nu(point) == pytest.approx(noise * (12 / data.n) ** 0.5)
+    assert noise == pytest.approx(0.4, rel=0.2)
+    few = Empirical.sample(ground_truth(6, 2), 5, seed=0)
+    with pytest.raises(ValueError, match="n must exceed the 11 parameters of 2 columns, got 5"):
+        hypotheses.estimated_nu(Point(few, PENALTY, gaussian_init(6, 2, scale=1.0)))
+
+
+def test_the_fit_has_two_bounds_and_the_smaller_is_promised():
+    point = converged(problem("gaussian", noise=0.0), GroupLasso(0.02, 0.004))
+    first, second = hypotheses.fit_bounds(point)
+    p = point.S.square().sum(0)
+    shrinking, slopes = 0.02 * (p * point.penalty.dh(p)).sum(), point.penalty.dh(p).norm()
+    level = 0.02 / 0.004**0.5 * point.problem.M.trace()
+    assert first == pytest.approx((level - shrinking).item() - point.alpha * point.error**2)
+    assert second == pytest.approx((0.02**2 * slopes**2 / (4 * point.alpha)).item())
+    assert hypotheses.fit_check(point).promise.endswith(f"≤ {second:.4f}")
+
+
+def test_over_time_ratios_below_one_are_conditions_that_hold_and_the_first_sealed_point_is_found():
+    data = problem("gaussian", noise=0.1)
+    point = converged(data, PENALTY)
+    shifts = torch.tensor([0.1, 1e-6, 1e-7])[:, None, None] * torch.ones_like(point.U)
+    points = points_along(data, PENALTY, point.U + shifts)
+    ratios = hypotheses.ratios_over_time(points)
+    assert list(ratios) == ["4.12 robust gap", "4.14 at least r", "4.14 at most r"]
+    for i, one in enumerate(points):
+        checks = [*hypotheses.gap_checks(one), *hypotheses.count_checks(one)]
+        assert [ratios[check.statement][i] < 1 for check in checks] == [check.holds for check in checks]
+    assert hypotheses.first_sealed(points) is points[1]
+    assert hypotheses.first_sealed(points[:1]) is points[0]
+
+
+def test_the_least_ratio_to_the_edge_is_over_all_ensembles_and_runs():
+    point = converged(problem("gaussian"), PENALTY)
+    edge = theory.gap_edge(PENALTY.strength, 1.5, PENALTY.smoothing)
+    least = column_norms(point.S).min().item() / edge
+    assert hypotheses.least_over_edge({"a": (1.5, [[point]]), "b": (1e9, [[point]])}) == pytest.approx(least)
+
+
+def test_a_condition_that_only_rounding_decides_does_not_hold():
+    zero = Point(problem("gaussian"), PENALTY, torch.zeros(6, 3, dtype=torch.float64))
+    single = Point(Population(ground_truth(6, 1, seed=0)), PENALTY, torch.zeros(6, 3, dtype=torch.float64))
+    assert not hypotheses.eigenvalue_checks(zero)[0].holds  # μ_1 < μ_2 is false
+    assert not hypotheses.eigenvalue_checks(single)[0].holds  # μ_1 < μ_1, whatever the last digit
+    assert not hypotheses.Check("x", "a < b", 1.0, 1.0 + 1e-12, "never", False).holds
+    assert hypotheses.Check("x", "a < b", 1.0, math.inf, "ever", True).holds
 
 
 def test_a_contradiction_is_noticed():
@@ -137,7 +217,7 @@ def test_the_table_says_in_words_what_holds():
         ({"U": torch.zeros(2, 6, 3, dtype=torch.float64)}, ValueError),
         ({"U": torch.zeros(6, 3)}, TypeError),
         ({"U": torch.randn(6, 3, generator=generator(0), dtype=torch.float64) / 0}, ValueError),
-        ({"curvature": -1.0}, ValueError),
+        ({"kappa": -1.0}, ValueError),
     ],
 )
 def test_bad_points_are_refused(changes, error):
