@@ -26,7 +26,7 @@ def isometry_steps(problem, *, rank, t=2.0, draws=200, seed=0):
     reach = (gaussian_width(d, rank) + t) / math.sqrt(n)
     return [
         Step(r"2. $\sqrt n - \frac12 \le \mathbb{E}\lVert g_n\rVert$", math.sqrt(n) - 0.5, "≤", length),
-        Step(r"3. bound on $w(T)$, $\le \sqrt\rho$ mean of $\lVert S\rVert$", width, "≤", math.sqrt(rank) * operator),
+        Step(r"3. $w(T) \le \sqrt\rho$ times the mean of $\lVert S\rVert$", width, "≤", math.sqrt(rank) * operator),
         Step(r"4. mean of $\lVert S\rVert \le \sqrt{2d} + 1$", operator, "≤", gaussian_width(d, 1)),
         Step(
             r"1, 5. $(\mathbb{E}\lVert g_n\rVert - b - t)/\sqrt n \le$ least found", length / n**0.5 - reach, "≤", low
