@@ -83,7 +83,7 @@ def price(widths, mean, bars, curve, levels):
     for name, level in levels.items():
         ax.axhline(level, color="#777777", linewidth=1, linestyle=":")
         ax.annotate(name, (curve[0][-1], 0.985 * level), va="top", ha="right", color="#555555")
-    top = 1.12 * max(levels.values())
+    top = 1.12 * max(*levels.values(), *curve[1])
     label = r"$n\,\Vert\hat X - M\Vert_F^2\,/\,s^2$"
     decorate(ax, xlabel="columns k of the model, not pruned", ylabel=label, legend=False, ylim=(0, top))
     ax.xaxis.get_major_locator().set_params(integer=True)
