@@ -79,6 +79,16 @@ def test_repeated_eigenvalues_and_invariant_subspaces_are_no_obstacle():
     assert (residual < 1e-10).all()
 
 
+@pytest.mark.parametrize(("d", "k"), [(1, 3), (4, 3), (3, 5)])
+def test_a_hessian_with_one_eigenvalue_is_no_obstacle(d, k):
+    """M = I and U = 0: every product is a multiple of the vector, and the basis has to go on with fresh ones."""
+    problem = Population(torch.eye(d, dtype=torch.float64))
+    for seed in range(4):
+        value, _, residual = smallest_eigenvalue(problem, torch.zeros(d, k).double(), GroupLasso(0.25, 0.25), seed=seed)
+        assert value == pytest.approx(-3)  # 2λh'(0) − 4
+        assert residual < 1e-12
+
+
 def test_certificate_reports_values_and_judges_them():
     problem, penalty = PROBLEMS["Empirical gaussian"], GroupLasso(0.1, 0.02)
     minimum = train(problem, points(), penalty=penalty, method="l-bfgs", steps=2000, tolerance=1e-11).U
