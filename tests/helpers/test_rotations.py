@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from instances import gaussian, orthogonal
 from scipy import stats
 
 from helpers.pruning import column_norms
@@ -122,3 +125,23 @@ def test_largest_cosine_looks_at_large_columns_only():
     assert largest_cosine(U, threshold=2) == 0
     assert largest_cosine(torch.stack([U, 2 * U]), threshold=0.015).tolist() == pytest.approx([0.6, 1])
     assert largest_cosine(U[:, :1]) == 0
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 1000), st.floats(1e-3, 1e3))
+def test_extreme_members_depend_on_x_only_and_scale(d, k, seed, scale):
+    """Rotating U first changes neither their norms nor X; scaling U scales them."""
+    U = gaussian(d, k, seed=seed)
+    for member in (orthogonal_columns, equal_columns):
+        V, turned = member(U), member(scale * U @ orthogonal(k, seed))
+        assert torch.allclose(V @ V.T, U @ U.T, atol=1e-9)
+        assert torch.allclose(turned @ turned.T, scale**2 * U @ U.T, atol=1e-9 * scale**2)
+        assert torch.allclose(column_norms(turned), scale * column_norms(V), atol=1e-7 * scale)
+
+
+def test_single_precision_stays():
+    U = gaussian(4, 7, seed=0).float()
+    for V in (orthogonal_columns(U), equal_columns(U)):
+        assert V.dtype == torch.float32
+        assert torch.allclose(V @ V.T, U @ U.T, atol=1e-5)
+    assert (column_norms(orthogonal_columns(U)) > 0).sum() == 4
