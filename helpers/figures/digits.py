@@ -98,23 +98,26 @@ def angle_strips(cosines):
     return decorate(ax, xlabel="|cosine| of the angle between two units", ylabel="", legend=False, xlim=(-0.02, 1.02))
 
 
-def unit_images(network, part, *, most):
-    """The largest units of a signed network, at most `most`, as 8 × 8 images: above the weights, below the pattern the
-    unit goes with, the mean of (uᵀx)x over the inputs of a `Part`. Below each column stands s‖u‖². Red and blue are the
-    two signs, white is zero; each image has its own scale."""
+def unit_images(network, part, *, above, most):
+    """The largest units of a signed network of norm larger than `above`, at most `most`, as 8 × 8 images.
+
+    Above the weights; below the pattern the unit goes with, the mean of (uᵀx)x over the inputs of a `Part`. Under each
+    column stands s‖u‖². Red and blue are the two signs, white is zero; each image has its own scale.
+    """
     figure, axes = plt.subplots(2, most, figsize=(7, 2.9), squeeze=False)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     U = network.U.detach()
     patterns = part.x.T @ (part.x @ U) / len(part.x)
-    order = column_norms(U).argsort(descending=True)[:most].tolist()
-    for pair, j in zip(axes.T, order, strict=False):
+    norms = column_norms(U)
+    order = norms.argsort(descending=True)[:most]
+    for pair, j in zip(axes.T, order[norms[order] > above].tolist(), strict=False):
         for ax, columns in zip(pair, (U, patterns), strict=True):
             pixels = columns[: PIXELS**2, j].reshape(PIXELS, PIXELS)
             top = pixels.abs().max().item()
             ax.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
-        pair[1].set_xlabel(f"{'+' if network.signs[j] > 0 else '−'}{column_norms(U)[j] ** 2:.2f}")
+        pair[1].set_xlabel(f"{'+' if network.signs[j] > 0 else '−'}{norms[j] ** 2:.2f}")
     for ax, title in zip(axes[:, 0], ("weights", "goes with"), strict=True):
         ax.set_ylabel(title)
     return figure
@@ -126,7 +129,7 @@ def units_alive(ax, sweeps, *, above, title="", **settings):
         counts = (sweep.networks.norms() > above).sum(-1).reshape(len(sweep.strengths), -1)
         single_runs(ax, sweep.strengths, counts, color=shade, marker=marker, linewidth=1.1, label=name)
     decorate(ax, xlabel=r"strength $\lambda$", ylabel="units left", title=title, xscale="log", **settings)
-    ax.set_xticks(sweep.strengths.tolist(), [f"{strength:g}" for strength in sweep.strengths.tolist()])
+    ax.set_xticks(sweep.strengths.tolist(), [f"{strength:.2g}" for strength in sweep.strengths.tolist()])
     ax.minorticks_off()
     return ax
 
