@@ -204,7 +204,7 @@ def _attachment(notebook, data):
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PICTURES = {"odd-picture": PIXEL, "odd-svg": "data:image/svg+xml;base64,", "odd-jpeg": "data:image/jpeg;base64,"}
-NAMES = "result = same = draw = slope = symmetric = check_gradient = sensing = print = len = sum = list = 7"
+NAMES = "result = same = draw = slope = symmetric = check_gradient = sensing = print = sum = list = any = 7"
 FORMAT = "%config InlineBackend.figure_formats = ['{}']"
 
 
@@ -214,8 +214,9 @@ def odd():
     big = solved()
     named(big, "figure").outputs = [nbformat.v4.new_output("stream", name="stdout", text="x" * 21_000_000)]
     windows = with_cells(lambda nb: [cell.update(source=cell.source.replace("\n", "\r\n")) for cell in nb.cells])
-    wide = {"figure": "fig = plt.figure(figsize=(30, 30), dpi=300)\nfig.figimage(np.random.rand(9000, 9000))"}
-    huge = with_cells(lambda nb: named(nb, "figure").update(source="import numpy as np\n" + wide["figure"]))
+    picture = "Image(bytes.fromhex('89504e470d0a1a0a') + bytes(40_000_000))"
+    shown = f"from IPython.display import Image, display\ndisplay({picture})"
+    huge = with_cells(lambda nb: named(nb, "figure").update(source=shown))
     return {
         "odd-picture": (with_cells(lambda nb: _attachment(nb, PIXEL)), ALL, "graded", ""),
         "odd-lost-picture": (with_cells(lambda nb: _attachment(nb, "iVBORw0KGgo=")), ALL, "graded", "page1.png"),
