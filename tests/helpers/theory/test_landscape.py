@@ -168,6 +168,17 @@ def test_phase_counts_the_minima_of_the_split_problem():
     assert len(theory.PHASES) == 4
 
 
+@pytest.mark.parametrize(("mu", "beta"), [(0.25, 0.01), (1.0, 0.3), (1.0, 0.6)])
+def test_the_phase_changes_at_the_borders_and_nowhere_else(mu, beta):
+    borders = [f(mu, beta) for f in (theory.critical_strength, theory.global_strength, theory.fold_strength)]
+    for place, border in enumerate(borders):
+        around = theory.phase(mu, border * np.array([1 - 1e-9, 1 + 1e-9]), beta)
+        assert around.tolist() == [place, place + 1]
+    assert [theory.phase(mu, border, beta) for border in borders] == [0, 2, 3]
+    small = theory.critical_strength(mu, 1.5 * mu)  # μ < β: from all to nothing
+    assert theory.phase(mu, small * np.array([1 - 1e-9, 1 + 1e-9]), 1.5 * mu).tolist() == [0, 3]
+
+
 def test_shrunk_eigenvalue_solves_its_equation_and_grows_with_mu():
     mu = np.linspace(0.25, 4, 40)
     p = theory.shrunk_eigenvalue(mu, 0.05, 0.01)
