@@ -136,7 +136,8 @@ def what_we_saw(*, kappa, shift, borders, checks, units, errors, noise):
     """The last table of the chapter. kappa: (bound, found). shift: the largest miss of p − μ. borders: {r: (low, high)}
     as in `landscape`. checks: those of `hypotheses.checks`. units: (of the teacher, kept in each run). errors:
     (fine-tuned, oracle). noise: rows (claim, predicted, (mean, standard error))."""
-    further = {r: theory.further_strength(1.0, r, 1.0) / theory.critical_strength(1.0, 1.0, "rank-one") for r in borders}
+    unit = theory.critical_strength(1.0, 1.0, "rank-one")
+    further = {r: theory.further_strength(1.0, r, 1.0) / unit for r in borders}
     onsets = [
         (f"onset of other minima, r = {r}, in 4√β μ_r", f"{'' if r == 1 else 'at least '}{further[r]:.3f}",
          f"{low:.2f} to {high:.2f}")

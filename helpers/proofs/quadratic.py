@@ -1,4 +1,4 @@
-"""The proofs of chapter 6 on an instance: random inputs x and A = xxᵀ, the landscape of quadratic networks, their noise.
+"""The proofs of chapter 6 on an instance: random inputs x, A = xxᵀ; the landscape of quadratic networks; their noise.
 
 U has shape (d, k), one run; a penalty is a `GroupLasso`; T = tr(M − X), p_i = ‖u_i‖². Each function returns a list of
 `Step`.
@@ -60,8 +60,10 @@ def other_inputs(difference, fourth):
 
 
 def lower_isometry(problem, X):
-    """Theorem 6.3 for rank-one data, at a symmetric X (d, d) of rank ρ at most 3 and norm 1, and at an X′ near it; means
-    over xᵀXx by Gauss–Hermite quadrature, exact for its powers and good to five digits for the exponential."""
+    """Theorem 6.3 for rank-one data, at a symmetric X (d, d) of rank ρ at most 3 and norm 1, and at an X′ near it.
+
+    Means over xᵀXx by Gauss–Hermite quadrature, exact for its powers and good to five digits for the exponential.
+    """
     values, rank = torch.linalg.eigvalsh(X), int(torch.linalg.matrix_rank(X))
     some = values[values.abs().argsort(descending=True)[:rank]]
     nodes, weights = (torch.from_numpy(array) for array in np.polynomial.hermite_e.hermegauss(20))
@@ -146,8 +148,8 @@ def benign(problem, penalty, U):
 
 
 def further(mu, penalty):
-    """Proposition 6.6 for eigenvalues mu (r,) in decreasing order, r ≥ 2, a numpy array, where all p_i are larger roots:
-    D(q) on a grid from 0 to p_r. Raises ValueError where λ is too large for that."""
+    """Proposition 6.6 for an array mu (r,) of decreasing eigenvalues, r ≥ 2, where all p_i are larger roots: D(q) on
+    a grid from 0 to p_r. Raises ValueError where λ is too large for that."""
     strength, beta, r = penalty.strength, penalty.smoothing, len(mu)
     p = theory.shrunk_spectrum_rank_one(mu, strength, beta)
 

@@ -59,7 +59,9 @@ def test_network_gradient(seed, d, k):
     return 0, distance(slope.T, formula)
 
 
-@measures("6.1", "$X$ read off the outputs of a wider network with the same function, distance to $UU^\\top$", "=", SIZES)
+@measures(
+    "6.1", "$X$ read off the outputs of a wider network with the same function, distance to $UU^\\top$", "=", SIZES
+)
 def test_same_function(seed, d, k):
     U, eye = gaussian(d, k, seed=seed), torch.eye(d, dtype=torch.float64)
     wider = torch.nn.functional.pad(U, (0, 2)) @ orthogonal(k + 2, seed)
@@ -109,7 +111,9 @@ def test_with_a_bias(seed, d):
     return theory.mean_square_output(difference, fourth, bias=True), square - mean**2
 
 
-@measures("6.2", "$\\mathbb{E}(x^\\top\\Delta x)^2/\\lVert\\Delta\\rVert_F^2$, worst $\\Delta$ for this $m_4$", "≥", INPUTS)
+@measures(
+    "6.2", "$\\mathbb{E}(x^\\top\\Delta x)^2/\\lVert\\Delta\\rVert_F^2$, worst $\\Delta$ for this $m_4$", "≥", INPUTS
+)
 def test_what_is_seen_at_least(seed, d):
     fourth, difference = uniform((), low=1, high=6, seed=seed).item(), symmetric(d, seed)
     diagonal = difference.diagonal().clone()
@@ -117,7 +121,12 @@ def test_what_is_seen_at_least(seed, d):
     return min(2, fourth - 1), outputs_over_all_inputs(worst, fourth)[1] / worst.square().sum()
 
 
-@measures("6.2", "$\\mathbb{E}(x^\\top\\Delta x)^2$ for $x \\sim N(0, \\Sigma)$, against (iii)", "=", ({"d": 1}, {"d": 2}, {"d": 3}))
+@measures(
+    "6.2",
+    "$\\mathbb{E}(x^\\top\\Delta x)^2$ for $x \\sim N(0, \\Sigma)$, against (iii)",
+    "=",
+    ({"d": 1}, {"d": 2}, {"d": 3}),
+)
 def test_correlated_inputs(seed, d):
     """By Gauss–Hermite quadrature, which is exact for polynomials of degree nine."""
     root, difference = gaussian(d, d, seed=seed), symmetric(d, seed + 1)
@@ -280,7 +289,12 @@ def test_each_unit_obeys_its_equation(seed, d, r):
     return 0, (torch.from_numpy(mu) + half - penalty.strength / 4 * penalty.dh(p) - p).abs().max()
 
 
-@measures("6.4", "$4\\mu_{s+1} + 2T$ where a unit is missing, one per cent beyond the onset, against $\\lambda/\\sqrt\\beta$", "≤", ONSET)
+@measures(
+    "6.4",
+    "$4\\mu_{s+1} + 2T$ where a unit is missing, one per cent beyond the onset, against $\\lambda/\\sqrt\\beta$",
+    "≤",
+    ONSET,
+)
 def test_zero_column(seed, d, r):
     mu, problem, penalty, U = onset(seed, d, r, 1.01)
     s = (column_norms(U) > 0).sum().item()
@@ -338,7 +352,12 @@ def predicted_norms(seed, d, r, share):
     return torch.from_numpy(theory.shrunk_spectrum_rank_one(mu.numpy(), penalty.strength, penalty.smoothing))
 
 
-@measures("6.5", "$F$ where training ends, $\\lambda = .97 \\cdot 4\\sqrt\\beta\\mu_r$, against the minimum in closed form", "=", BENIGN)
+@measures(
+    "6.5",
+    "$F$ where training ends, $\\lambda = .97 \\cdot 4\\sqrt\\beta\\mu_r$, against the minimum in closed form",
+    "=",
+    BENIGN,
+)
 def test_every_point_is_global(seed, d, r):
     mu, problem, penalty, U = benign_point(seed, d, r, 0.97)
     p = predicted_norms(seed, d, r, 0.97)
@@ -401,7 +420,12 @@ def test_the_norms_a_little_further(seed, d, r):
     return 0, (p - predicted_norms(seed, d, r, share)).abs().max()
 
 
-@measures("6.6", "least eigenvalue of $\\nabla^2F(0)$ at $\\lambda = 6\\sqrt\\beta\\mu_1$, $r = 1$", "=", ({"d": 2}, {"d": 4}, {"d": 9}))
+@measures(
+    "6.6",
+    "least eigenvalue of $\\nabla^2F(0)$ at $\\lambda = 6\\sqrt\\beta\\mu_1$, $r = 1$",
+    "=",
+    ({"d": 2}, {"d": 4}, {"d": 9}),
+)
 def test_sharp_at_rank_one(seed, d):
     mu, beta = uniform((), low=0.3, high=1.5, seed=seed).item(), 0.02
     penalty = GroupLasso(theory.further_strength(mu, 1, beta), beta)
@@ -485,18 +509,20 @@ def test_recovered_units(seed, d, r):
     return 0, torch.stack([sine for sine, _ in angles(problem.M, r, U)]).max()
 
 
-@measures("6.7", "largest ratio of that to its bound, $X$ where two units have just changed places", "≤", ({"d": 3, "r": 2}, {"d": 5, "r": 3}, {"d": 9, "r": 6}))
+@measures(
+    "6.7",
+    "largest ratio of that to its bound, two units just changed places",
+    "≤",
+    ({"d": 3, "r": 2}, {"d": 5, "r": 3}, {"d": 9, "r": 6}),
+)
 def test_nearly_swapped_units(seed, d, r):
-    """f(X) = ‖X − Y‖² with two adjacent eigenvalues of Y moved past each other: the bound is then nearly attained."""
+    """Any X is that of a second-order point of some f, such as ‖X − Y‖² with Y = X + (λ/2)h'(X) (Theorem 2.5). Two
+    adjacent eigenvalues of M are moved past each other: the bound is nearly attained."""
     mu = uniform(r, low=0.5, high=1.5, seed=seed).sort(descending=True).values
-    i = seed % (r - 1)
-    frame, moved = ground_truth(d, r, seed=seed), mu.clone()
+    frame, moved, i = ground_truth(d, r, seed=seed), mu.clone(), seed % (r - 1)
     middle, half = (mu[i] + mu[i + 1]) / 2, (mu[i] - mu[i + 1]) / 2
     moved[i], moved[i + 1] = middle - 0.01 * half, middle + 0.01 * half
-    goal = population([1.0], d, seed)
-    goal.U_star, goal.M = frame * moved.sqrt(), frame @ moved.diag() @ frame.T
-    U = goal.U_star + 0
-    M = frame @ mu.diag() @ frame.T
+    M, U = frame @ mu.diag() @ frame.T, frame * moved.sqrt()
     gap = torch.linalg.matrix_norm(U @ U.T - M, 2)
     return 1, torch.stack([sine * room / (2 * gap) for sine, room in angles(M, r, U)]).max()
 
@@ -553,7 +579,12 @@ def test_bound_at_a_fresh_input(seed, d, r, n):
     return theory.degrees_of_freedom(d, r), 2 * total + trace
 
 
-@measures("6.9", "mean of $q_1q_2$ over inputs, from their projections on $T_M$, against $(1 + \\alpha)\\,\\mathbb{E}q_2$", "≈", NOISE)
+@measures(
+    "6.9",
+    "mean of $q_1q_2$ over inputs, from their projections on $T_M$, against $(1 + \\alpha)\\,\\mathbb{E}q_2$",
+    "≈",
+    NOISE,
+)
 def test_second_order(seed, d, r, n):
     truth, x = ground_truth(d, r, seed=seed), gaussian(4 * n, d, seed=seed)
     basis = tangent_basis(truth)
