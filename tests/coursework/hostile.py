@@ -16,7 +16,7 @@ for name in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "
         found += [name] if open(name, "rb").read(1) else []
     except OSError:
         pass
-for top in ("/root", "/home", "/work", "/tmp", "/mnt", "/srv", "/var", "/book"):
+for top in ("/root", "/home", "/tmp", "/mnt", "/srv", "/var", "/book"):
     found += [str(path) for path in pathlib.Path(top).rglob("*.ipynb") if "site-packages" not in str(path)]
 """
 ENVIRONMENT = """
@@ -53,7 +53,7 @@ for pid in (1, TESTER):
 """
 WRITES = """
 tops = ["/", "/book", "/book/helpers", "/book/chapters", "/dev", "/usr", "/usr/bin", "/lib", "/etc", "/proc/sys/kernel",
-        sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), "/sys", "/run", "/var", "/root", "/home", "/work"]
+        sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), "/sys", "/run", "/var", "/root", "/home"]
 for top in tops:
     try:
         with open(os.path.join(top, "mark-of-a-submission"), "w") as file:
