@@ -55,27 +55,6 @@ def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
     return ax
 
 
-def column_norm_bars(ax, norms, who, *, threshold=None):
-    """Column norms (k,) in decreasing order as bars, with the pruning threshold as a dashed line."""
-    ordered = norms.sort(descending=True).values
-    ax.bar(range(1, len(ordered) + 1), ordered, color=CAST[who]["color"], edgecolor="white", linewidth=0.5, label=who)
-    if threshold is not None:
-        draw_threshold(ax, threshold)
-    return decorate(ax, xlabel="column, largest first", ylabel="column norm", legend=threshold is not None)
-
-
-def norm_paths(ax, run, *, survivors=None, threshold=None):
-    """Every column norm along a run, on logarithmic axes: those in `survivors` (indices) in colour, the rest grey."""
-    steps, norms = run.steps.clamp(min=1), run.column_norms.clamp(min=1e-12)
-    kept = set(range(norms.shape[-1]) if survivors is None else survivors)
-    for i in sorted(range(norms.shape[-1]), key=lambda i: i in kept):
-        color, width = (CAST["group Lasso"]["color"], 2) if i in kept else ("#9A9A9A", 0.9)
-        ax.plot(steps, norms[:, i], color=color, linewidth=width)
-    if threshold is not None:
-        draw_threshold(ax, threshold)
-    return decorate(ax, xlabel="step", ylabel="column norm", xscale="log", yscale="log")
-
-
 def draw_threshold(ax, threshold):
     """The pruning threshold, a dashed horizontal line."""
     ax.axhline(
