@@ -123,6 +123,9 @@ def test_largest_cosine_looks_at_large_columns_only():
     assert largest_cosine(U) == pytest.approx(1)
     assert largest_cosine(U, threshold=0.1) == pytest.approx(0.6)
     assert largest_cosine(U, threshold=2) == 0
+    opposite = torch.tensor([[1.0, -0.6], [0.0, 0.8]], dtype=torch.float64)
+    assert largest_cosine(opposite) == pytest.approx(0.6)
+    assert largest_cosine(opposite, threshold=1.0) == 0  # norms of exactly the threshold do not count
     assert largest_cosine(torch.stack([U, 2 * U]), threshold=0.015).tolist() == pytest.approx([0.6, 1])
     assert largest_cosine(U[:, :1]) == 0
 
