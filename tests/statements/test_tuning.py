@@ -88,7 +88,7 @@ def descent(seed):
 
 
 @measures(
-    "5.1", "$\\sqrt t\\,\\lVert X_t - M\\rVert_F$ at the largest step", "→", [{"steps": n} for n in (20, 80, 320)]
+    "5.1", "$\\sqrt t\\,\\lVert X_t - M\\rVert_F$ at the largest step", "→", [{"steps": n} for n in (15, 60, 240)]
 )
 def test_descent_crawls_at_the_largest_step(seed, steps):
     mu, ensemble = spectrum(2), either(seed)
@@ -233,7 +233,7 @@ def test_flow_does_not_find_what_the_start_misses(seed, d, r, k):
 
 
 @measures(
-    "5.3", "$t\\,\\lVert X - M\\rVert_F$ of quadratic networks", "→", [{"steps": steps} for steps in (30, 90, 360)]
+    "5.3", "$t\\,\\lVert X - M\\rVert_F$ of quadratic networks", "→", [{"steps": steps} for steps in (20, 60, 240)]
 )
 def test_crawl_of_quadratic_networks(seed, steps):
     """From U⋆ beside equal orthogonal columns, which come to the limit soon."""
