@@ -21,7 +21,10 @@ for top in ("/root", "/home", "/tmp", "/mnt", "/srv", "/var", "/book"):
 """
 ENVIRONMENT = """
 found += [name for name in os.environ if "SECRET" in name or "TOKEN" in name]
-found += ["parent"] if b"SECRET" in pathlib.Path("/proc/1/environ").read_bytes() else []
+try:
+    found += ["parent"] if b"SECRET" in pathlib.Path("/proc/1/environ").read_bytes() else []
+except OSError:
+    pass
 """
 NETWORK = """
 for address in (("127.0.0.1", PORT), ("1.1.1.1", 53), ("169.254.169.254", 80)):
@@ -129,6 +132,7 @@ BOMBS = {
         "ended",
     ),
 }
+SLEEPER = "import time; time.sleep(777)"
 SURVIVOR = """
 import os, sys, time
 for step in range(2):

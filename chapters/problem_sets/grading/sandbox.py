@@ -99,15 +99,15 @@ class Sandbox:
             json.dump(request, stdin)
             stdin.seek(0)
             command, place, environment = self._inside() if self.protected else self._outside(Path(folder))
-            runner = subprocess.Popen(
-                [*command, sys.executable, "run_cells.py" if not self.protected else "/book/run_cells.py"],
-                cwd=place, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=said, start_new_session=True,
-            )  # fmt: skip
-            lines = []
-            reader = threading.Thread(target=_read, args=(runner.stdout, lines, 2 * self.limits.output), daemon=True)
-            reader.start()
-            stopped = self._watch(runner)
-            reader.join(timeout=10)
+            program = "/book/run_cells.py" if self.protected else "run_cells.py"
+            lines, options = [], {"cwd": place, "env": environment, "stdin": stdin, "stderr": said}
+            with subprocess.Popen(
+                [*command, sys.executable, program], stdout=subprocess.PIPE, start_new_session=True, **options
+            ) as runner:
+                reader = threading.Thread(target=_read, args=(runner.stdout, lines, 2 * self.limits.output), daemon=True)
+                reader.start()
+                stopped = self._watch(runner)
+                reader.join(timeout=10)
             said.seek(0)
             return self._outcome(lines, stopped, said.read()[-500:].decode(errors="replace").strip())
 
