@@ -23,7 +23,7 @@ def tangent_basis(U_star):
 
 
 def on_tangent(U_star, form):
-    """The matrix (dof, dof) of ⟨ξ, form(η)⟩ on T; `form` maps symmetric matrices (..., d, d) to such matrices."""
+    """The matrix (dof, dof) of ⟨ξ, form(η)⟩ on T (Lemma 5.4); `form` maps symmetric matrices (..., d, d) to such."""
     basis = tangent_basis(U_star).flatten(1)
     return basis @ form(tangent_basis(U_star)).flatten(1).T
 

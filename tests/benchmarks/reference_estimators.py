@@ -4,7 +4,7 @@ Run from the root of the repository, with tests/requirements.txt installed:
 
     python -m tests.benchmarks.reference_estimators
 
-It writes chapters/data/reference_estimators.json, which chapter 5 draws; test_reference_estimators.py recomputes a part.
+It writes chapters/data/reference_estimators.json, which chapter 5 draws; test_reference_estimators.py recomputes some.
 """
 
 import json
