@@ -11,7 +11,7 @@ for place in SECRETS:
             found += [str(path)] if path.is_file() and path.read_bytes() else []
         except OSError:
             pass
-for name in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "/proc/1/root/etc/passwd", "/dev/vda"):
+for name in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/root/etc/passwd", "/dev/vda"):
     try:
         found += [name] if open(name, "rb").read(1) else []
     except OSError:
@@ -47,12 +47,11 @@ except OSError:
 PROCESSES = """
 names = [int(name) for name in os.listdir("/proc") if name.isdigit()]
 found += ["sees the host's processes"] if len(names) > 20 or TESTER in names else []
-for pid in (1, TESTER):
-    try:
-        os.kill(pid, 9)
-        found.append(pid)
-    except OSError:
-        pass
+try:
+    os.kill(TESTER, 9)
+    found.append(TESTER)
+except OSError:
+    pass
 """
 WRITES = """
 tops = ["/", "/book", "/book/helpers", "/book/chapters", "/dev", "/usr", "/usr/bin", "/lib", "/etc", "/proc/sys/kernel",
@@ -125,7 +124,7 @@ BOMBS = {
     "exit": ("import os\nos._exit(3)", "ended"),
     "crash": ("import ctypes\nctypes.string_at(0)", "ended"),
     "kill": ("import os\nos.kill(-1, 9)", "ended"),
-    "flood": ("while True:\n    print('x' * 10**6)", "longer"),
+    "flood": ("while True:\n    print('x' * 10**6)", " than "),
     "forged lines": (
         'import os\nfor d in range(3, 50):\n    try:\n        os.write(d, b\'{"index": 0, "outputs": 7}\\n[]\\n\')\n'
         "    except OSError:\n        pass\nos._exit(0)",

@@ -104,7 +104,8 @@ class Sandbox:
             with subprocess.Popen(
                 [*command, sys.executable, program], stdout=subprocess.PIPE, start_new_session=True, **options
             ) as runner:
-                reader = threading.Thread(target=_read, args=(runner.stdout, lines, 2 * self.limits.output), daemon=True)
+                most = 2 * self.limits.output
+                reader = threading.Thread(target=_read, args=(runner.stdout, lines, most), daemon=True)
                 reader.start()
                 stopped = self._watch(runner)
                 reader.join(timeout=10)
