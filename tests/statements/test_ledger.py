@@ -19,16 +19,11 @@ def test_every_statement_and_every_claim_has_a_row_and_no_row_is_about_nothing()
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_stored_row_holds_and_a_fresh_computation_gives_it_again(row):
-    assert row.name in STORED, "run `make statements`, which measures what is missing"
+    assert row.name in STORED, "not measured yet: `make statements`"
     stored = STORED[row.name]
-    assert (stored["relation"], stored["loose"]) == (row.relation, row.loose), "run `make ledger`"
-    assert [result["shape"] for result in stored["results"]] == list(row.shapes), "run `make ledger`"
+    assert ledger.same(row, stored), "the book computes something else now: `make statements`"
     assert stored["holds"]
-    for shape, result in zip(row.shapes, stored["results"], strict=True):
-        assert result["seeds"] >= ledger.SEEDS
-        assert row.run(shape, 0) == pytest.approx(result["sample"][0], rel=1e-4, abs=1e-7), (
-            "the book computes something else now: `make ledger`"
-        )
+    assert min(result["seeds"] for result in stored["results"]) >= ledger.SEEDS
 
 
 def test_no_stored_row_is_without_a_measurement():

@@ -1,7 +1,7 @@
 """Bring everything that is made from the statements up to date, and say what a statement still lacks.
 
-`make statements`: the page Proofs is made from the chapters; rows of the ledger that have no stored result, or another
-relation or shapes than stored, are measured; the Ledger page's table is made anew. Then every statement without a
+`make statements`: the page Proofs is made from the chapters; rows of the ledger that have no stored result, or of which
+a fresh computation gives another, are measured; the Ledger page's table is made anew. Then every statement without a
 proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is measured.
 """
 
