@@ -62,7 +62,7 @@ class Command:
         todo = []
         for name, (_, release, _) in sets.items():
             handed_out = restore.handed_out(release)
-            todo += [job(collect.collect(given.submissions, student, name, handed_out)) for student in students]
+            todo += [job(self._collected(student, name, handed_out)) for student in students]
         new = [one for one in todo if given.again or not self._is_done(one)]
         if len(new) < len(todo):
             print(f"{len(todo) - len(new)} submissions have been graded as they are")
@@ -70,6 +70,12 @@ class Command:
             for one, outcome in self._run(new):
                 self._keep(one, outcome, bar)
                 bar.update()
+
+    def _collected(self, student, name, handed_out):
+        try:
+            return collect.collect(self.given.submissions, student, name, handed_out)
+        except Exception as error:  # nothing that a student hands in may stop the class
+            return collect.Submission(student, name, "unreadable", [f"{type(error).__name__}: {error}"[:500]])
 
     def _run(self, todo):
         return (
@@ -110,8 +116,8 @@ class Command:
     def finish(self):
         """Write the tables, then the pages, then the tables once more if a page could not be: gradebook.csv's lines."""
         lines = self.course.write_tables(self.failed)
-        writer, runs, trouble = pages.Pages(self.course), list(self.course.runs()), False
-        for notebook in tqdm(runs, disable=None, unit="page"):
+        writer, trouble = pages.Pages(self.course), False
+        for notebook in tqdm(self.course.runs(), total=len(lines), disable=None, unit="page"):
             run = notebook.metadata[record.GRADED]
             try:
                 reason = writer.write(notebook)

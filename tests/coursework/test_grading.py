@@ -129,6 +129,36 @@ def test_marks_by_hand_reach_the_gradebook_and_survive(graded, tmp_path):
     assert (line["points"], line["manual_points"], line["manual_pending"]) == (str(batch.ALL + 3.5), "3.5", "3")
 
 
+UNPRINTABLE = """
+import sys
+sys.path.insert(0, {place!r})
+import grade
+from nbconvert.exporters import HTMLExporter
+made = HTMLExporter.from_notebook_node
+def fails(self, notebook, resources):
+    if resources["nbgrader"]["student"] == "ada":
+        raise RuntimeError("a picture of no kind")
+    return made(self, notebook, resources)
+HTMLExporter.from_notebook_node = fails
+grade.main()
+"""
+
+
+def test_a_page_that_cannot_be_made_is_that_students_line(tmp_path):
+    folder = write(tmp_path / "class", ada=batch.unsolved(), bob=batch.unsolved())
+    command = [sys.executable, "-c", UNPRINTABLE.format(place=str(GRADE.parent)), str(folder)]
+    command += ["--grades", str(tmp_path / "grades")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 3, run.stderr
+    assert run.stdout.splitlines()[-1].endswith("1 NEED A LOOK: status failed")
+    found = lines(tmp_path / "grades")
+    assert [found[name]["status"] for name in ("ada", "bob")] == ["failed", "graded"]
+    assert "a picture of no kind" in found["ada"]["message"]
+    pages = [(tmp_path / "grades" / "feedback" / name / "ps1" / "ps1.html").read_text() for name in ("ada", "bob")]
+    assert "gradient-check: 0 of 3" in pages[0]
+    assert "Score" in pages[1]
+
+
 def test_nbgrader_makes_the_committed_student_notebooks(tmp_path):
     pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
     command = [sys.executable, str(GRADE.with_name("generate.py")), "--release", str(tmp_path)]
