@@ -47,6 +47,9 @@ def test_the_edge_passes_the_threshold_and_exceeds_its_limit(kappa):
     assert theory.gap_edge(lower, kappa, BETA) == pytest.approx(2 * BETA**0.5)
     strengths = lower * np.geomspace(1, 1e4, 50)
     assert (theory.gap_edge(strengths, kappa, BETA) >= 0.5 * (strengths / kappa) ** (1 / 3)).all()
+    for factor, below in ((13.1, True), (13.0, False)):  # where the limit begins to lie below the edge
+        start = factor * kappa * BETA**1.5
+        assert (theory.gap_edge(start, kappa) <= theory.gap_edge(start, kappa, BETA)) == below
 
 
 @pytest.mark.parametrize("r", [1, 3])

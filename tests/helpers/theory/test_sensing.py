@@ -45,6 +45,7 @@ def test_natural_strengths_are_the_printed_scales(mu_r, r):
     for ensemble, c_lambda in (("gaussian", 0.08), ("rank-one", 0.3)):
         default = theory.natural_strengths(mu_r, r, ensemble=ensemble)
         assert default == theory.natural_strengths(mu_r, r, c_lambda=c_lambda, c_beta=0.01)
+        assert 5**2.5 * default[1] ** 1.5 < default[0] < theory.critical_strength(mu_r, default[1], ensemble)
 
 
 @pytest.mark.parametrize(
