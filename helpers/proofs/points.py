@@ -123,7 +123,7 @@ def converged(problem, penalty, *, k=None, seed=0):
     """A second-order stationary point of F with k columns (None: d), an exact `Point`: L-BFGS from a small random start
     drawn with `seed`, then Newton steps. Raises RuntimeError where they find no stationary point."""
     start = gaussian_init(problem.d, k or problem.d, scale=0.3 / problem.d**0.5, seed=seed)
-    U, slope, _ = Objective(problem, penalty).minimise(start, steps=4000, tolerance=1e-9)
+    U, slope, _ = Objective(problem, penalty).minimise(start, steps=4000, tolerance=1e-11)
     if slope > STEEP:
         raise RuntimeError(f"no stationary point found: ‖∇F‖_F is still {slope:.1e}; try another seed")
     return Point(problem, penalty, U)
