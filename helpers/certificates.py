@@ -1,5 +1,5 @@
-"""The landscape of F(U) = f(UUᵀ) + R(U) (chapters 2 and 4): how steep it is at a point, how much it bends, whether the
-point is an approximate second-order stationary point.
+"""The landscape of F(U) = f(UUᵀ) + R(U) (chapters 2 and 4): how steep it is at a point, how much it bends, and what
+that shows of an approximate second-order stationary point.
 
 Hessians are never formed: Lanczos' method needs ∇²F(U)V only, for a whole batch of points at once.
 """
@@ -18,7 +18,9 @@ CHECK_EVERY = 10  # Lanczos steps between two looks at the estimate
 class Certificate:
     """What `certificate` found: values of shape (...), one a run of the batch.
 
-    gradient_norm: ‖∇F(U)‖_F. smallest_eigenvalue: of ∇²F(U). residual: how far that number may be from an eigenvalue.
+    gradient_norm: ‖∇F(U)‖_F. smallest_eigenvalue: the least Ritz value of ∇²F(U). residual: some eigenvalue lies that
+    close to it. A Ritz value is never below the smallest eigenvalue and bounds no eigenvalue from below: below −γ it
+    refutes ∇²F(U) ⪰ −γI, above it shows that no such direction was found.
     """
 
     gradient_norm: torch.Tensor
@@ -29,21 +31,19 @@ class Certificate:
 
     @property
     def holds(self):
-        """Whether ‖∇F(U)‖_F ≤ ε and ∇²F(U) ⪰ −γI, the residual counted against it: booleans of shape (...)."""
+        """Whether ‖∇F(U)‖_F ≤ ε and the Ritz value minus its residual is at least −γ: booleans of shape (...)."""
         return (self.gradient_norm <= self.epsilon) & (self.smallest_eigenvalue - self.residual >= -self.gamma)
 
     def __repr__(self):
         return (
             f"{int(self.holds.sum())} of {self.holds.numel()} certified: ‖∇F‖ up to {self.gradient_norm.max():.1e} "
-            f"(ε = {self.epsilon:.0e}), eigenvalues from {self.smallest_eigenvalue.min():.1e} (γ = {self.gamma:.0e})"
+            f"(ε = {self.epsilon:.0e}), Ritz values from {self.smallest_eigenvalue.min():.1e} (γ = {self.gamma:.0e})"
         )
 
 
 def certificate(problem, U, penalty=None, *, epsilon, gamma):
-    """Is U (..., d, k) an (ε, γ)-approximate second-order stationary point of F, ‖∇F‖_F ≤ ε and ∇²F ⪰ −γI? ε, γ ≥ 0.
-
-    Returns a `Certificate`. Raises TypeError or ValueError.
-    """
+    """What is seen of whether U (..., d, k) is an (ε, γ)-approximate second-order stationary point of F, that is,
+    ‖∇F‖_F ≤ ε and ∇²F ⪰ −γI, ε, γ ≥ 0: a `Certificate`, which says how far it goes. Raises TypeError or ValueError."""
     epsilon, gamma = number("epsilon", epsilon, low=0), number("gamma", gamma, low=0)
     value, _, residual = smallest_eigenvalue(problem, U, penalty)
     return Certificate(gradient_norm(problem, U, penalty), value, residual, epsilon, gamma)
@@ -55,7 +55,8 @@ def gradient_norm(problem, U, penalty=None):
 
 
 def smallest_eigenvalue(problem, U, penalty=None, *, steps=600, tolerance=1e-10, seed=0):
-    """The smallest eigenvalue of ∇²F(U) by Lanczos' method, at each U of a batch (..., d, k).
+    """The smallest eigenvalue of ∇²F(U) by Lanczos' method, at each U of a batch (..., d, k): a Ritz value, which is
+    never below it (see `Certificate`).
 
     Returns the value (...), a unit matrix V (..., d, k) with ∇²F(U)V ≈ value · V, and the residual (...), which is
     ‖∇²F(U)V − value · V‖_F: an eigenvalue lies that close to the value. Stops once residual ≤ tolerance · ‖∇²F‖ at
