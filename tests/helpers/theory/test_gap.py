@@ -131,8 +131,8 @@ def test_the_robust_gap_as_printed():
         assert (tau > BETA**0.5) == (size > 1)
         assert theory.robust_gap_bound(size * eps, size * gamma, strength, BETA, 1.3) == pytest.approx(tau)
         assert theory.robust_gap_bound(size * eps, size * gamma, strength, BETA, 1.3, omega) == pytest.approx(tau)
-        only = theory.robust_gap_bound(0, size * gamma, strength, BETA, 1.3)
-        assert only == pytest.approx(BETA**0.5 * square) or only < BETA**0.5
+        only = theory.robust_gap_bound(0, 20 * size * gamma, strength, BETA, 1.3)
+        assert only == pytest.approx(BETA**0.5 * (20 * C * size * gamma * BETA**0.5 / strength) ** 0.5)
     assert theory.robust_gap_bound(eps, gamma, strength, BETA, 1.3, 1.6) == math.inf  # λ is too small for this ω
     assert theory.robust_gap_bound(eps, gamma, strength, BETA, 10.0) == math.inf
 
