@@ -25,7 +25,7 @@ def norm_histograms(norms, bins, expected, threshold):
 
 def clouds(coordinates):
     """The columns of three models as points of a plane: coordinates {name of the cast: (2, k)}; the unit circle."""
-    _, ax = plt.subplots(figsize=(5.2, 5))
+    _, ax = plt.subplots(figsize=(7, 4.8))
     looks = {"no penalty": (8, "none"), "weight decay": (3.5, "full"), "group Lasso": (11, "full")}
     for name, (size, fill) in looks.items():
         ax.plot(*coordinates[name], **points(name, markersize=size, fillstyle=fill))
@@ -35,7 +35,7 @@ def clouds(coordinates):
         ax, xlabel="along the first column of the truth", ylabel="along the second", legend=False, aspect="equal",
         xticks=ticks, yticks=ticks,
     )  # fmt: skip
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.92))
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def fibre_norms(fibre):
@@ -55,7 +55,7 @@ def counts_near_largest(widths, near, laws):
     for n, (c, draws) in enumerate(near.items()):
         for (name, law), look in zip(laws.items(), ({}, broad, {"linestyle": ":"}), strict=True):
             ax.plot(widths, law[c], **line("theory", label=None if n else name, **look))
-        single_runs(ax, widths, np.stack(draws), **points("no penalty", label=None))
+        single_runs(ax, widths, np.stack(draws), **points("no penalty", label=None if n else "random frames"))
         exact = next(iter(laws.values()))[c]
         ax.text(1.3 * widths[-3], 0.6 * exact[-3], f"$c = {c}$", va="top")
     decorate(ax, xlabel="columns $k$", ylabel="columns near the largest", xscale="log", yscale="log")
