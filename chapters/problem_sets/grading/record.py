@@ -171,10 +171,10 @@ class Course:
                 if run is None:
                     raise ValueError(f"{where}: {label(student)} has no submission to {name} here")
                 kinds.setdefault(name, by_name(self.release(name)))
+                self._check(where, kinds[name].get(problem), problem, points)
                 place = problem, name, name, identifier(run["student"])
                 if given.setdefault(place, (points, comment)) != (points, comment):
                     raise ValueError(f"{where}: a second, other mark for {problem} of {label(student)}")
-                self._check(where, kinds[name].get(problem), problem, points)
             for place, (points, comment) in given.items():
                 grade = self.gradebook.find_grade(*place)
                 grade.manual_score, grade.needs_manual_grade = points, False
