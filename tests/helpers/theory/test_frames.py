@@ -5,7 +5,6 @@ Simulations of the same formulas are measurements of chapter 3: tests/statements
 
 import math
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,34 +50,12 @@ def test_count_near_largest_at_rank_two_is_a_beta_integral(k, c):
     assert theory.count_near_largest(k, c, 2) == pytest.approx(k * (k - 1) * special.beta(1 + c * c, k - 1), rel=1e-6)
 
 
-@pytest.mark.parametrize(("k", "c", "r"), [(10**9, 0.99, 1), (17, 0.8, 4)])
-def test_count_near_largest_is_the_printed_integral(k, c, r):
-    """With twenty digits, in pieces: at 10⁹ columns the integrand is a spike."""
-    half = mpmath.mpf(r) / 2
-
-    def tail(y):
-        return mpmath.gammainc(half, y * y / 2, regularized=True)
-
-    def integrand(y):
-        density = 2 ** (1 - half) / mpmath.gamma(half) * y ** (r - 1) * mpmath.exp(-y * y / 2)
-        return density * (1 - tail(y)) ** (k - 2) * tail(c * y)
-
-    with mpmath.workdps(20):
-        printed = k * (k - 1) * mpmath.quad(integrand, mpmath.linspace(mpmath.mpf("1e-20"), 14, 8))
-    assert theory.count_near_largest(k, c, r) == pytest.approx(float(printed), rel=1e-8)
-
-
 @TRIES
-@given(st.integers(1, 10**6), RANKS)
+@given(st.integers(1, 10**9), RANKS)
 def test_count_near_largest_ends(k, r):
+    """All columns, or the largest alone: the latter tests the density, its constant and the range of integration."""
     assert theory.count_near_largest(k, 0.0, r) == pytest.approx(k, rel=1e-9)
     assert theory.count_near_largest(k, 1.0, r) == pytest.approx(1, rel=1e-9)
-
-
-def test_count_near_largest_of_two_columns_is_an_angle():
-    for c in (0.1, 0.5, 0.9):
-        assert theory.count_near_largest(2, c) == pytest.approx(2 - 4 / math.pi * math.atan(c), rel=1e-9)
-    assert (np.diff([theory.count_near_largest(50, c, 3) for c in np.linspace(0, 1, 9)]) < 0).all()
 
 
 @TRIES
@@ -88,17 +65,6 @@ def test_count_near_largest_law_is_the_printed_formula(k, c, r):
     assert theory.count_near_largest_law(k, c, r) == pytest.approx(
         math.gamma(1 + c**2) * k * chi.sf(c * chi.isf(1 / k)), rel=1e-9
     )
-
-
-@pytest.mark.parametrize(("k", "c", "r"), [(1000, 0.5, 1), (10_000, 0.7, 3), (10**9, 0.9, 5)])
-def test_the_law_is_close_to_the_count(k, c, r):
-    assert theory.count_near_largest_law(k, c, r) == pytest.approx(theory.count_near_largest(k, c, r), rel=0.01)
-
-
-def test_the_golden_ratio_solves_its_equation():
-    golden = theory.GOLDEN_RATIO
-    assert golden > 0
-    assert golden**2 == pytest.approx(golden + 1, rel=1e-15)
 
 
 BAD = [
