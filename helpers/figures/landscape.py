@@ -28,7 +28,8 @@ def powers(degrees, along, norms):
         ordered = norms[q].sort(descending=True).values
         right.plot(range(1, len(ordered) + 1), ordered, **look)
     decorate(left, xlabel="angle θ (degrees)", ylabel="penalty − penalty at 0, scaled", xticks=[0, 45, 90])
-    decorate(right, xlabel="column, largest first", ylabel="norm after training", ylim=(-0.05, 1.5))
+    places = range(1, len(ordered) + 1)
+    decorate(right, xlabel="column, largest first", ylabel="norm after training", ylim=(-0.05, 1.5), xticks=places)
     return figure
 
 
@@ -73,8 +74,8 @@ def many_starts(paths, norms, labels, predicted):
         right.plot([], [], MARKERS[n], label=label, **look)
     right.hlines(predicted, 0.5, places[-1] + 0.5, colors=INK, linewidth=1.2)
     decorate(left, xlabel="iteration", ylabel="F − least value found", ylim=(1e-17, 1e4), legend=False)
-    decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=places)
-    right.legend(loc="center right", bbox_to_anchor=(1, 0.33))
+    decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=places, legend=False)
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 

@@ -37,9 +37,6 @@ def rotation(problem, penalty, U, i, j):
     """Lemma 2.2: the derivatives at θ = 0 of F along the orbit, by autograd and by the formulas of the proof."""
     p, s, q = _pair(U, i, j)
     first, second = _along(lambda angle: _value(problem, penalty, rotate(U, i, j, angle)), U)
-    equal = U.clone()
-    equal[:, j] *= (p / s).sqrt()
-    _, bend = _along(lambda angle: _value(problem, penalty, rotate(equal, i, j, angle)), U)
     level, d1, d2 = penalty.strength, penalty.dh, penalty.d2h
     slope = 2 * level * q * (d1(p) - d1(s))
     curve = level * (4 * q**2 * (d2(p) + d2(s)) - 2 * (p - s) * (d1(p) - d1(s)))
@@ -47,9 +44,7 @@ def rotation(problem, penalty, U, i, j):
         _step(r"$f$ is the same at $\theta = 0$ and $0.7$", problem.loss(U), "=", problem.loss(rotate(U, i, j, 0.7))),
         _step(r"$\lambda\varphi'(0) = 2\lambda q\,(h'(p) - h'(s))$", first, "=", slope),
         _step(r"$\lambda\varphi''(0)$ by its formula", second, "=", curve),
-        _step(r"$u_j$ rescaled to $s = p$: $\lambda\varphi''(0) = 8\lambda q^2h''(p)$", bend, "=",
-              8 * level * q**2 * (p / s) * d2(p)),
-    ]  # fmt: skip
+    ]
 
 
 def benign(problem, penalty, U):
