@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.ticker import LogLocator
 
 from helpers.figures.style import SHADES, decorate, line, points
 
@@ -50,6 +51,8 @@ def errors_by_size(sizes, found, bound):
     ticks = {"xscale": "log", "yscale": "log", "xticks": sizes, "xticklabels": sizes}
     decorate(ax, xlabel="measurements n", ylabel=r"root mean square of $\Vert\hat X - M\Vert_F$", **ticks)
     ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
 
 
 def quotients(sizes, mean, bars, curve):

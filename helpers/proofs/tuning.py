@@ -8,7 +8,7 @@ from scipy import integrate
 
 from helpers.arguments import number, tensor
 from helpers.proofs import Step
-from helpers.theory import crawl_error, degrees_of_freedom, largest_step, least_bend, linear_rate, unpruned_dimensions
+from helpers.theory import crawl_error, degrees_of_freedom, largest_step, linear_rate, unpruned_dimensions
 
 ROUNDING = 1e-9  # of numbers that are zero in exact arithmetic
 
@@ -153,29 +153,25 @@ def one_minimum(problem, V1, V2, *, lower):
     """Theorem 5.7 at two stationary points V₁, V₂ (d, r) of the exact-rank problem, `lower` ‖Z‖_F² ≤ ‖𝒜(Z)‖²/n for Z of
     rank at most 2r. The last two lines imply (5.1): if X₁ ≠ X₂, at least one fails."""
     change = V1 @ V1.T - V2 @ V2.T
-    bent, pulls, lines, hypothesis = _inner(change, problem.curvature(change)), [], [], []
+    bent, gap, pulls, lines, hypothesis = _inner(change, problem.curvature(change)), _square(change), [], [], []
     for i, j, V, W in ((1, 2, V1, V2), (2, 1, V2, V1)):
         slope, a, sigma = problem.matrix_gradient(V), tilt(problem, V).item(), torch.linalg.svdvals(V)[-1].item() ** 2
         outside = _square(W - V @ torch.linalg.lstsq(V, W, driver="gelsd").solution)  # ‖(I − P)W‖²
         pulls.append(-_inner(slope, W @ W.T))
         pull, share = rf"-\langle\nabla f(X_{i}), X_{j}\rangle", rf"\mathrm{{tr}}((I - P_{i})X_{j})"
-        room = float(least_bend(sigma, a, lower)) / 2
+        distance = rf"$2\sigma_r(V_{i})^2\,{share} \le \lVert X_1 - X_2\rVert^2$"
         lines += [
             Step(rf"$\lVert\nabla f(X_{i})\,V_{i}\rVert$ is zero", _norm(slope @ V), "≤", ROUNDING),
             Step(rf"${pull} \le a_+(V_{i})\,{share}$", pulls[-1], "≤", a * outside),
-            Step(
-                rf"$2\sigma_r(V_{i})^2\,{share} \le \lVert X_1 - X_2\rVert^2$",
-                2 * sigma * outside,
-                "≤",
-                _square(change),
-            ),
+            Step(distance, 2 * sigma * outside, "≤", gap),
         ]
-        hypothesis.append(Step(rf"$2(1 - \delta)\sigma_r(V_{i})^2 - a_+(V_{i})$ is positive", 0.0, "≤", room))
-    energy, both = r"\frac2n\lVert\mathcal{A}(X_1 - X_2)\rVert^2", "the sum of the two left sides above"
+        room = rf"$2(1 - \delta)\sigma_r(V_{i})^2 - a_+(V_{i})$ is positive"
+        hypothesis.append(Step(room, 0.0, "≤", 2 * lower * sigma - a))
+    energy = r"\frac2n\lVert\mathcal{A}(X_1 - X_2)\rVert^2"
     return [
         *lines,
-        Step(rf"${energy}$ is {both}", bent, "=", sum(pulls)),
-        Step(rf"$2(1 - \delta)\lVert X_1 - X_2\rVert^2 \le {energy}$", 2 * lower * _square(change), "≤", bent),
+        Step(rf"${energy}$ is the sum of the two left sides above", bent, "=", sum(pulls)),
+        Step(rf"$2(1 - \delta)\lVert X_1 - X_2\rVert^2 \le {energy}$", 2 * lower * gap, "≤", bent),
         *hypothesis,
     ]
 
@@ -185,10 +181,9 @@ def half_of_the_noise(U_star, H):
     d, r = U_star.shape
     frame = torch.linalg.svd(U_star).U
     inside = frame.T @ H @ frame
-    normal = inside[r:, r:]
+    normal, projected = inside[r:, r:], inside.clone()
     values, vectors = torch.linalg.eigh(normal)
-    positive, negative = (vectors * values.clamp(min=0)) @ vectors.T, (vectors * (-values).clamp(min=0)) @ vectors.T
-    projected = inside.clone()
+    positive, negative = ((vectors * part.clamp(min=0)) @ vectors.T for part in (values, -values))
     projected[r:, r:] = positive
     kept, left_over = _square(inside) - _square(normal) + _square(positive), torch.linalg.eigvalsh(normal - positive)
     half = degrees_of_freedom(d, r) + (d - r) * (d - r + 1) / 4

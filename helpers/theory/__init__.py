@@ -67,7 +67,6 @@ from helpers.theory.tuning import (
     endpoint_constant,
     finite_sample_price,
     largest_step,
-    least_bend,
     linear_rate,
     optimal_step,
     same_minimum_slack,

@@ -103,17 +103,6 @@ def cramer_rao(d, r, n, noise, *, ensemble="gaussian", finite_n=False):
     return (number("noise", noise, low=0) ** 2 * trace / (n - lost))[()]
 
 
-def least_bend(sigma_squared, tilt, lower):
-    """4 · lower · σ_r² − 2a₊, elementwise: at a stationary point V (d, r) with σ_r² = `sigma_squared` ≥ 0, a₊ = `tilt`
-    ≥ 0, the second derivative along every Z of norm 1 with VᵀZ symmetric is at least this. Where it is positive, that
-    is (5.1), VVᵀ is one and the same (Theorem 5.7). lower ≥ 0: 1 − δ on rank 2r."""
-    sigma_squared, tilt, lower = (
-        array(name, value, low=0)
-        for name, value in (("sigma_squared", sigma_squared), ("tilt", tilt), ("lower", lower))
-    )
-    return (4 * lower * sigma_squared - 2 * tilt)[()]
-
-
 def descent_radius(r, nu, excess, lower):
     """ϱ = [2√(2r) ν + √(lower · excess)]/lower: descent from f(V₀V₀ᵀ) ≤ f(M) + excess stays in ‖X − M‖_F ≤ ϱ, for
     ν = `nu` ≥ 0, excess = ω² ≥ 0, `lower` = 1 − δ > 0 on rank 2r (Corollary 5.8)."""

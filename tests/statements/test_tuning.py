@@ -39,11 +39,11 @@ def isometric(U_star, W):
 
 
 def fitted(problem, U0):
-    """Fine-tuned from U₀, with a step that is safe near the truth: `safe_step` would cost more than the fit."""
+    """Fine-tuned from U₀, at 0.8 of the largest step near the truth: `safe_step` would cost more than the fit."""
     answers = problem.measure(tuning.tangent_basis(problem.U_star))
     top = torch.linalg.matrix_norm(answers, 2).item() ** 2 / problem.n
-    step = 1 / (8 * top * torch.linalg.matrix_norm(problem.U_star, 2).item() ** 2)
-    return fine_tune(problem, U0, steps=3000, step_size=step, tolerance=1e-8, record=1).U
+    step = 0.2 / (top * torch.linalg.matrix_norm(problem.U_star, 2).item() ** 2)
+    return fine_tune(problem, U0, steps=3000, step_size=step, tolerance=1e-7, record=1).U
 
 
 def step_size(seed, mu, ensemble, low, high):
@@ -88,7 +88,7 @@ def descent(seed):
 
 
 @measures(
-    "5.1", "$\\sqrt t\\,\\lVert X_t - M\\rVert_F$ at the largest step", "→", [{"steps": n} for n in (15, 60, 240)]
+    "5.1", "$\\sqrt t\\,\\lVert X_t - M\\rVert_F$ at the largest step", "→", [{"steps": n} for n in (20, 40, 120)]
 )
 def test_descent_crawls_at_the_largest_step(seed, steps):
     mu, ensemble = spectrum(2), either(seed)
@@ -121,41 +121,27 @@ def test_exceptional_starts_and_full_rank_converge_twice_as_fast(seed):
 
 
 @pytest.mark.statement("5.1")
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
-@pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 2), (7, 3)])
-def test_lines_of_the_proof_of_the_rate(ensemble, d, r):
-    problem = population(spectrum(r), d, 3, ensemble)
-    for share in (0.13, 0.8, 0.97, 1.2):
-        step = share * theory.largest_step(spectrum(r).numpy(), ensemble=ensemble)
-        assert all(line.holds() for line in tuning.linearised_step(problem, step))
-
-
-@pytest.mark.statement("5.1")
 def test_algebra_of_the_largest_step():
     """θ, Q and the flip's coefficient c of the proof, for r = 2; and the map of equal eigenvalues."""
     m1, m2, v1, v2, y1, y2, e, x = sympy.symbols("m1 m2 v1 v2 y1 y2 e x", positive=True)
-    root, v, y = (sympy.Matrix(pair) for pair in ((sympy.sqrt(m1), sympy.sqrt(m2)), (v1, v2), (y1, y2)))
-
-    def times(a, b):
-        return sympy.Matrix([p * q for p, q in zip(a, b, strict=True)])
-
+    mu, v, y = (sympy.Matrix(pair) for pair in ((m1, m2), (v1, v2), (y1, y2)))
+    root, times = mu.applyfunc(sympy.sqrt), sympy.matrix_multiply_elementwise
+    square, half = times(v, v), {y1: v1**2 / (2 * root[0]), y2: v2**2 / (2 * root[1])}
     for B in (2 * sympy.eye(2), 4 * sympy.eye(2) + 2 * sympy.ones(2)):
 
         def phi(z, B=B):
-            rest = times(z, z) - sympy.Matrix([m1, m2])
-            return (rest.T * B * rest)[0] / 2
+            return (times(z, z) - mu).dot(B * (times(z, z) - mu)) / 2
 
-        square, w = times(v, v), (times(v, v).T * B * times(v, v))[0]
-        line = sympy.expand(phi(root + e * v))
-        assert sympy.simplify(24 * line.coeff(e, 4) - 12 * w) == 0
+        w = square.dot(B * square)
+        assert sympy.simplify(24 * sympy.expand(phi(root + e * v)).coeff(e, 4) - 12 * w) == 0
         slope = sympy.diff(phi(root + e * v + x * y), x).subs(x, 0)
-        theta_y = 4 * (times(root, y).T * B * square)[0] + 8 * (times(root, v).T * B * times(v, y))[0]
+        theta_y = 4 * times(root, y).dot(B * square) + 8 * times(root, v).dot(B * times(v, y))
         assert sympy.simplify(sympy.diff(slope, e, 2).subs(e, 0) - theta_y) == 0
         bend = sympy.diff(phi(root + e * y), e, 2).subs(e, 0)
-        half = {y1: v1**2 / (2 * root[0]), y2: v2**2 / (2 * root[1])}
         assert sympy.simplify(bend.subs(half) - w) == 0
-    q, w = sympy.symbols("q w", positive=True)
-    assert sympy.expand((2 * w + q) ** 2 / w - 4 * w).subs({w: w, q: q}) == sympy.expand((4 * w * q + q**2) / w)
+        pull = 4 * times(root, B * times(root, v))  # Hv, which is bv in the proof
+        q = sum(pull[i] * v[i] ** 3 / mu[i] for i in range(2))
+        assert sympy.simplify(theta_y.subs(half) - 2 * w - q) == 0
     step = sympy.expand((1 + x) * (1 - x) ** 2 - 1)  # p/μ = 1 + x becomes (1 + x)(1 − x)²
     assert step == sympy.expand(-x - x**2 + x**3)
     twice = sympy.series(step.subs(x, step), x, 0, 4).removeO()
@@ -170,9 +156,11 @@ FLOWS = ({"d": 4, "r": 1, "k": 3}, {"d": 5, "r": 2, "k": 8}, {"d": 6, "r": 3, "k
 @measures("5.2", "$X(t)$: distance of the closed form to a general solver's, relative", "=", FLOWS)
 def test_flow_is_solved(seed, d, r, k):
     problem, U0, t = population(spectrum(r), d, seed), 0.5 * gaussian(d, k, seed=seed), 0.3
+    M = problem.M.numpy()
 
     def velocity(_, flat):
-        return -problem.gradient(torch.from_numpy(flat).reshape(d, k)).flatten().numpy()
+        U = flat.reshape(d, k)
+        return (-4 * (U @ U.T - M) @ U).ravel()
 
     path = integrate.solve_ivp(velocity, (0, t), U0.flatten().numpy(), "DOP853", rtol=1e-7, atol=1e-9)
     U = torch.from_numpy(path.y[:, -1].copy()).reshape(d, k)
@@ -233,7 +221,7 @@ def test_flow_does_not_find_what_the_start_misses(seed, d, r, k):
 
 
 @measures(
-    "5.3", "$t\\,\\lVert X - M\\rVert_F$ of quadratic networks", "→", [{"steps": steps} for steps in (20, 60, 240)]
+    "5.3", "$t\\,\\lVert X - M\\rVert_F$ of quadratic networks", "→", [{"steps": steps} for steps in (15, 40, 100)]
 )
 def test_crawl_of_quadratic_networks(seed, steps):
     """From U⋆ beside equal orthogonal columns, which come to the limit soon."""
@@ -246,43 +234,14 @@ def test_crawl_of_quadratic_networks(seed, steps):
     return t * theory.sublinear_error(steps, step, d, k, r, ensemble="rank-one"), t * error
 
 
-@pytest.mark.statement("5.2")
-@pytest.mark.parametrize(("d", "r", "k"), [(6, 1, 3), (6, 2, 9), (8, 3, 8), (9, 3, 4)])
-def test_lines_of_the_proof_of_the_flow(d, r, k):
-    problem, U0 = population(spectrum(r), d, 4), 0.5 * gaussian(d, k, seed=9)
-    for t in (0.2, 0.8):
-        assert all(line.holds() for line in tuning.solved_flow(problem.M, U0, r, t))
-
-
-@pytest.mark.statement("5.2", "5.3")
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
-@pytest.mark.parametrize(("d", "r", "k"), [(6, 1, 3), (8, 3, 20)])
-def test_descent_from_a_random_start_crawls_as_the_flow_does(d, r, k, ensemble):
-    problem, U0 = population(spectrum(r), d, 1, ensemble), 0.3 * gaussian(d, k, seed=7)
+@pytest.mark.statement("5.3")
+def test_quadratic_networks_crawl_so_from_a_random_start():
+    """Where the sᵢ differ: slowly, like a power of t."""
+    problem, U0 = population(spectrum(1), 6, 1, "rank-one"), 0.3 * gaussian(6, 3, seed=7)
     run = train(problem, U0, steps=4000, step_size=0.02, record=[400, 4000])
-    law = theory.sublinear_error(run.steps, 0.02, d, k, r, ensemble=ensemble)
+    law = theory.sublinear_error(run.steps, 0.02, 6, 3, 1, ensemble="rank-one")
     misses = (run.error / torch.from_numpy(law) - 1).abs()
     assert misses[1] < misses[0] / 2
-
-
-@pytest.mark.statement("5.3")
-def test_first_block_is_slaved_to_the_trace():
-    d, r, k = 6, 2, 4
-    problem = population(spectrum(r), d, 2, "rank-one")
-    frame = torch.linalg.svd(problem.U_star).U
-    start = torch.cat([problem.U_star, 0.3 * frame[:, r:k]], 1)
-    U = train(problem, start, steps=4000, step_size=0.03, record=1).U
-    excess = frame.T @ (U @ U.T - problem.M) @ frame
-    q = excess[r:, r:].trace() / (2 + r)
-    torch.testing.assert_close(excess[:r, :r], -q * torch.eye(r, dtype=q.dtype), rtol=0.02, atol=0.02 * q.item())
-
-
-@pytest.mark.statement("5.3")
-def test_constant_of_the_crawl_is_what_the_proof_arrives_at():
-    m, r, t = sympy.symbols("m r t", positive=True)
-    q1 = (2 + r) / (16 * (m + 2) * t)
-    end = (m - r + r * (m - r) ** 2 / (2 + r) ** 2) * q1**2 * t**2
-    assert sympy.simplify(end - (m - r) * ((2 + r) ** 2 + r * (m - r)) / (16 * (m + 2)) ** 2) == 0
 
 
 # Lemma 5.4, Theorem 5.5, Proposition 5.6
@@ -316,9 +275,12 @@ def bound_given_data(problem):
     return torch.linalg.inv(answers @ answers.T).trace()
 
 
-@measures("5.5", "$\\mathrm{tr}\\,\\mathcal{G}^{-1}$, from a dense Fisher information", "=", SHAPES)
+SQUARE_TOO = (*SHAPES[:2], {"d": 4, "r": 4})
+
+
+@measures("5.5", "$\\mathrm{tr}\\,\\mathcal{G}^{-1}$, from a dense Fisher information", "=", SQUARE_TOO)
 def test_trace_of_the_inverse_information(seed, d, r):
-    """E⟨A, ξ⟩² over random data directions is exact for the rank-one ensemble when taken from its fourth moments."""
+    """With E⟨A, ξ⟩² from the moments of the two ensembles, see `test_moments_of_the_information`."""
     ensemble = either(seed)
     basis = tuning.tangent_basis(ground_truth(d, r, condition=1.4, seed=seed))
     products = torch.einsum("aij,bij->ab", basis, basis)
@@ -352,13 +314,6 @@ def test_unbiased_estimators_obey_the_bound(seed, d, r, n):
     problem, best, free = best_and_free(seed, d, r, n)
     estimator = best + 1e-3 * gaussian(*best.shape, seed=seed) @ free
     return bound_given_data(problem), estimator.square().sum()
-
-
-@measures("5.5", "error at $M$ of the estimator that goes only nine tenths of the way from $M$", "≤", SAMPLES)
-def test_biased_estimators_need_not_obey_the_bound(seed, d, r, n):
-    """Where the hypothesis fails, the conclusion fails: this one has a smaller error, at M."""
-    problem, best, _ = best_and_free(seed, d, r, n)
-    return bound_given_data(problem), (0.9 * best).square().sum()
 
 
 @measures(
@@ -415,13 +370,6 @@ def test_moments_of_the_information():
         assert sympy.simplify(ratio - (1 / (m - 2)).subs(m, freedom)) == 0
 
 
-@pytest.mark.statement("5.4", "5.5")
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
-@pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 3), (4, 4)])
-def test_lines_of_the_proof_of_the_information(ensemble, d, r):
-    assert all(line.holds() for line in tuning.information(population(spectrum(r), d, 5, ensemble)))
-
-
 # Theorem 5.7 and Corollary 5.8
 
 RANKS = ({"d": 3, "r": 1}, {"d": 5, "r": 2}, {"d": 6, "r": 3})
@@ -442,21 +390,15 @@ def rivals(seed, d, r):
 
 def share(problem, V):
     """a₊/σ_r²."""
-    return max(0.0, -torch.linalg.eigvalsh(problem.matrix_gradient(V))[0]) / torch.linalg.svdvals(V)[-1] ** 2
+    return tuning.tilt(problem, V) / torch.linalg.svdvals(V)[-1] ** 2
 
 
 @measures("5.7", "left side of (5.1) at two different stationary points, $\\delta = 0$", "≥", RANKS)
 def test_condition_fails_at_different_stationary_points(seed, d, r):
     problem, V1, V2 = rivals(seed, d, r)
     assert max((problem.matrix_gradient(V) @ V).norm() for V in (V1, V2)) < 1e-9
+    assert (V1 @ V1.T - V2 @ V2.T).norm() > 1
     return 4, share(problem, V1) + share(problem, V2)
-
-
-@measures("5.7", "there: $\\lVert X_1 - X_2\\rVert_F$ against $\\sigma_r(V_1)^2$", "≥", RANKS)
-def test_different_stationary_points_are_different(seed, d, r):
-    """Where the hypothesis fails, the conclusion fails."""
-    _, V1, V2 = rivals(seed, d, r)
-    return torch.linalg.svdvals(V1)[-1] ** 2, (V1 @ V1.T - V2 @ V2.T).norm()
 
 
 @measures(
@@ -475,23 +417,20 @@ def test_one_minimum(seed, d, r, n):
 
 
 def least_second_derivative(problem, V):
-    """Over the Z of norm 1 with VᵀZ symmetric."""
+    """Over the Z of norm 1 with VᵀZ symmetric; the other Z, along which V only rotates, give r(r − 1)/2 zeros."""
     d, r = V.shape
-    units = torch.eye(r * r, dtype=V.dtype).reshape(r, r, r, r)
-    turns = [V @ (units[i, j] - units[j, i]) for i in range(r) for j in range(i)]
-    horizontal = torch.eye(d * r, dtype=V.dtype)
-    if turns:
-        turns = torch.stack(turns).flatten(1)
-        horizontal = torch.linalg.svd(turns, full_matrices=True).Vh[len(turns) :]
-    bend = problem.hessian_vector(V, horizontal.reshape(-1, d, r)).flatten(1)
-    return torch.linalg.eigvalsh(horizontal @ bend.T)[0]
+    units = torch.eye(d * r, dtype=V.dtype).reshape(-1, d, r)
+    values = torch.linalg.eigvalsh(problem.hessian_vector(V, units).flatten(1))
+    turns = values.abs() < 1e-9
+    assert turns.sum() == r * (r - 1) / 2
+    return values[~turns][0]
 
 
 @measures("5.7", "least second derivative at a fit, $\\delta = 0$, against its bound", "≥", RANKS)
 def test_minimum_is_not_degenerate(seed, d, r):
     problem, V, _ = rivals(seed, d, r)
     sigma, tilt = torch.linalg.svdvals(V)[-1] ** 2, tuning.tilt(problem, V)
-    return theory.least_bend(sigma, tilt, 1.0), least_second_derivative(problem, V)
+    return 4 * sigma - 2 * tilt, least_second_derivative(problem, V)
 
 
 @measures("5.7", "least second derivative where $a_+ > 2(1 - \\delta)\\sigma_r^2$, against 0", "≤", RANKS)
@@ -524,20 +463,18 @@ def test_lines_of_the_proof_of_one_minimum(ensemble, d, r):
 
 @pytest.mark.statement("5.7")
 def test_distance_of_the_proof():
-    """2σ_r(V₁)² tr((I − P₁)X₂) ≤ ‖X₁ − X₂‖²: its algebra, random pairs, and one where it is an equality."""
+    """2σ_r(V₁)² tr((I − P₁)X₂) ≤ ‖X₁ − X₂‖²: its algebra, and random pairs, some of them close to equality."""
     a, g, t = sympy.symbols("a g t", positive=True)
     assert sympy.expand((a - g) ** 2 + 2 * g * t + t**2 - (a - g - t) ** 2 - 2 * a * t) == 0
-    close = 0.0
+    ratios = []
     for seed in range(300):
         d, r = 2 + seed % 5, 1 + seed % 2
         V1 = gaussian(d, r, seed=seed)
         V2 = (seed % 3 > 0) * V1 + 10.0 ** -(seed % 4) * gaussian(d, r, seed=seed + 1000)
         outside = (V2 - V1 @ torch.linalg.lstsq(V1, V2).solution).square().sum()
         gap = (V1 @ V1.T - V2 @ V2.T).square().sum()
-        ratio = (2 * torch.linalg.svdvals(V1)[-1] ** 2 * outside / gap).item() if gap > 1e-12 else 0.0
-        close = max(close, ratio)
-        assert ratio <= 1 + 1e-9
-    assert close > 0.9
+        ratios.append((2 * torch.linalg.svdvals(V1)[-1] ** 2 * outside / gap).item())
+    assert 0.9 < max(ratios) <= 1 + 1e-9
 
 
 @lru_cache(8)
@@ -563,59 +500,43 @@ def test_radius_of_loud_noise(seed, d, r):
 def quiet(seed, d, r):
     """A problem with little noise, its truth and the fit of its oracle."""
     truth = ground_truth(d, r, condition=1.2, seed=seed)
-    problem = isometric(truth, 1e-3 * symmetric(d, seed))
+    problem = isometric(truth, 1e-4 * symmetric(d, seed))
     return problem, truth, fitted(problem, truth)
 
 
-@lru_cache(8)
-def edge_of_the_basin(seed, d, r, room):
-    """A start that shrinks the least column of the truth until ϱ leaves `room` times what the corollary allows."""
-    problem, truth, _ = quiet(seed, d, r)
-    low, high = 0.0, 1.0
-    for _ in range(20):
-        middle = (low + high) / 2
-        V = truth * torch.where(torch.arange(r) < r - 1, 1.0, 1 - middle)
-        excess = max(0.0, (problem.loss(V) - problem.loss(truth)).item())
-        radius = theory.descent_radius(r, problem.nu, excess, 1.0)
-        inside = theory.same_minimum_slack(radius / room, problem.mu_r, problem.nu, 1.0, 1.0) > 0
-        low, high = (middle, high) if inside else (low, middle)
-    start = truth * torch.where(torch.arange(r) < r - 1, 1.0, 1 - low) + 1e-6 * gaussian(d, r, seed=seed)
-    return problem, start, radius
+def squeezed(seed, d, r, factor):
+    """A start whose last column is `factor` times the truth's, its ϱ, and the slack of the corollary's condition."""
+    problem, truth, oracle = quiet(seed, d, r)
+    start = truth * torch.where(torch.arange(r) < r - 1, 1.0, factor) + 1e-6 * factor * gaussian(d, r, seed=seed)
+    excess = max(0.0, (problem.loss(start) - problem.loss(truth)).item())
+    radius = theory.descent_radius(r, problem.nu, excess, 1.0)
+    return problem, oracle, start, radius, theory.same_minimum_slack(radius, problem.mu_r, problem.nu, 1.0, 1.0)
+
+
+EDGE = 0.52**0.5  # 0.48 of the way to lower rank; the condition allows less than 0.5
 
 
 @measures("5.8", "largest error on the way from the edge of the basin, against $\\varrho$", "≤", RANKS)
 def test_descent_stays_in_its_radius(seed, d, r):
-    problem, start, radius = edge_of_the_basin(seed, d, r, 0.99)
+    problem, _, start, radius, slack = squeezed(seed, d, r, EDGE)
+    assert 0 < slack < 0.05 * problem.mu_r
     return radius, train(problem, start, steps=12, step_size=0.1, record=12).error.max()
 
 
 @measures("5.8", "distance to the oracle of the limit from the edge of the basin", "=", RANKS)
 def test_descent_from_the_basin_ends_at_one_matrix(seed, d, r):
-    problem, start, _ = edge_of_the_basin(seed, d, r, 0.99)
-    V, oracle = fitted(problem, start), quiet(seed, d, r)[2]
+    problem, oracle, start, *_ = squeezed(seed, d, r, EDGE)
+    V = fitted(problem, start)
     return 0, distance(V @ V.T, oracle @ oracle.T)
 
 
-def lost_column(seed, d, r):
-    """Outside the basin: the last column of the start is zero, and stays zero."""
-    problem, truth, _ = quiet(seed, d, r)
-    start = truth * (torch.arange(r) < r - 1)
-    excess = max(0.0, (problem.loss(start) - problem.loss(truth)).item())
-    radius = theory.descent_radius(r, problem.nu, excess, 1.0)
-    return problem, start, theory.same_minimum_slack(radius, problem.mu_r, problem.nu, 1.0, 1.0)
-
-
-@measures("5.8", "slack of the condition at a start with a zero column, against 0", "≤", RANKS)
-def test_condition_fails_at_a_lost_column(seed, d, r):
-    return 0, lost_column(seed, d, r)[2]
-
-
-@measures("5.8", "distance to the oracle of the limit from there, against $\\sigma_r^2$ of the oracle", "≥", RANKS)
+@measures("5.8", "distance of the limit from a lost column to the oracle, against its $\\sigma_r^2$", "≥", RANKS)
 def test_conclusion_fails_at_a_lost_column(seed, d, r):
-    """Where the hypothesis fails, the conclusion fails."""
-    problem, start, _ = lost_column(seed, d, r)
-    V1, V2 = fitted(problem, start), quiet(seed, d, r)[2]
-    return torch.linalg.svdvals(V2)[-1] ** 2, (V1 @ V1.T - V2 @ V2.T).norm()
+    """Where the condition fails, so does the conclusion: the last column of the start is zero, and stays zero."""
+    problem, oracle, start, _, slack = squeezed(seed, d, r, 0.0)
+    assert slack < 0
+    V = fitted(problem, start)
+    return torch.linalg.svdvals(oracle)[-1] ** 2, (V @ V.T - oracle @ oracle.T).norm()
 
 
 # Theorem 5.9
@@ -670,12 +591,20 @@ def test_without_injectivity_there_is_no_one_least_squares_matrix():
     assert distance(runs[0].U @ runs[0].U.T, runs[1].U @ runs[1].U.T) > 0.1
 
 
-@pytest.mark.statement("5.9")
-@pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 3)])
-@pytest.mark.parametrize("seed", range(3))
-def test_lines_of_the_proof_of_the_price(d, r, seed):
-    lines = tuning.half_of_the_noise(ground_truth(d, r, seed=seed), symmetric(d, seed))
-    assert all(line.holds() for line in lines)
+# the proofs, line by line; that of 5.7 stands above
+
+
+@pytest.mark.statement("5.1", "5.2", "5.4", "5.5", "5.9")
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+@pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 2), (8, 3)])
+def test_lines_of_the_proofs(ensemble, d, r):
+    problem = population(spectrum(r), d, 3, ensemble)
+    largest = theory.largest_step(spectrum(r).numpy(), ensemble=ensemble)
+    tables = [tuning.linearised_step(problem, share * largest) for share in (0.13, 0.8, 0.97, 1.2)]
+    tables += [tuning.information(problem), tuning.half_of_the_noise(problem.U_star, symmetric(d, d))]
+    for k, t in ((r + 1, 0.2), (d, 0.8), (d + 3, 0.8)):
+        tables.append(tuning.solved_flow(problem.M, 0.5 * gaussian(d, k, seed=9), r, t))
+    assert all(line.holds() for table in tables for line in table)
 
 
 # the stored reference estimators
@@ -713,9 +642,3 @@ def test_stored_estimators_agree_where_the_theory_says_so(stored):
     np.testing.assert_allclose(rows["pruned"], rows["oracle"], rtol=1e-4)
     np.testing.assert_allclose(rows["convex, no penalty"], rows["unpruned"], rtol=1e-3)
     assert (rows["trace norm"] < rows["unpruned"]).all()
-
-
-def test_svec_of_the_convex_program_is_the_book_s():
-    X = symmetric(4, 0)
-    units = torch.eye(16, dtype=torch.float64).reshape(16, 4, 4)
-    torch.testing.assert_close(svec((units + units.mT) / 2).T @ X.flatten(), svec(X))
