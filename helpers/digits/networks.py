@@ -75,8 +75,7 @@ class NetworkStack:
 
     def repeat(self, times):
         """All S networks `times` times over: run t · S + s is network s."""
-        times = integer("times", times, low=1)
-        return self._changed(lambda value: value.repeat(times, *[1] * (value.ndim - 1)))
+        return self[torch.arange(len(self)).repeat(integer("times", times, low=1))]
 
     @classmethod
     def join(cls, stacks):
@@ -122,11 +121,11 @@ class NetworkStack:
 
 
 def log_loss(scores, y):
-    """The mean log-loss of scores (..., n, c) on classes y (..., n), shape (...): logistic for c = 1, else softmax."""
+    """The mean log-loss of scores (S, n, c) on classes y (S, n), shape (S,): logistic for c = 1, else softmax."""
     if scores.shape[-1] == 1:
         losses = binary_cross_entropy_with_logits(scores[..., 0], y.to(scores.dtype), reduction="none")
     else:
-        losses = cross_entropy(scores.flatten(0, -2), y.flatten(), reduction="none").reshape(y.shape)
+        losses = cross_entropy(scores.mT, y, reduction="none")
     return losses.mean(-1)
 
 

@@ -7,37 +7,30 @@ from helpers.arguments import generator
 from helpers.proofs import Step
 
 
-def turned(ui, uj, penalty, *, signs=(1, -1), angle=0.3, seed=0):
-    """Proposition 7.1 for two units (d,) with signs ±1: they turn by `angle`, hyperbolically if the signs differ.
+def turned(ui, uj, penalty, *, angle=0.3, seed=0):
+    """Proposition 7.1 (i) for two units (d,) of signs 1 and −1, which turn hyperbolically by `angle`.
 
     The derivative along the curve is automatic. Matrices are compared by inner products with a random symmetric Z.
     """
-    opposite = signs[0] != signs[1]
 
     def at(theta):
-        c, s = (theta.cosh(), theta.sinh()) if opposite else (theta.cos(), theta.sin())
-        return c * ui + s * uj, (s if opposite else -s) * ui + c * uj
+        return theta.cosh() * ui + theta.sinh() * uj, theta.sinh() * ui + theta.cosh() * uj
 
     def paid(theta):
         return sum(penalty.value(u[:, None]) for u in at(theta))
 
     Z = torch.randn(len(ui), len(ui), generator=generator(seed), dtype=ui.dtype)
     before, after = (
-        sum(sign * (u @ Z @ u).item() for sign, u in zip(signs, at(theta), strict=True))
-        for theta in torch.tensor([0, angle], dtype=ui.dtype)
+        (u @ Z @ u - v @ Z @ v).item() for u, v in (at(theta) for theta in torch.tensor([0, angle], dtype=ui.dtype))
     )
-    slopes = [penalty.strength * penalty.dh(u @ u).item() for u in (ui, uj)]
-    sign = 1 if opposite else -1
-    formula = 2 * (ui @ uj).item() * (slopes[0] + sign * slopes[1])
-    words = rf"slope of the penalty $= 2\lambda\langle u_i, u_j\rangle(h'(p_i) {'+' if opposite else '-'} h'(p_j))$"
+    bracket = sum(penalty.strength * penalty.dh(u @ u).item() for u in (ui, uj))
     slope = _derivative(paid)(torch.zeros_like(ui[0])).item()
-    steps = [
+    return [
         Step(r"$\langle X(\theta), Z\rangle = \langle X(0), Z\rangle$", after, "=", before),
-        Step(words, slope, "=", formula),
-    ]
-    if opposite:
-        steps.append(Step(r"$0 \le \lambda(h'(p_i) + h'(p_j))$", 0.0, "≤", sum(slopes)))
-    return steps
+        Step(r"slope of the penalty $= 2\lambda\langle u_i, u_j\rangle(h'(p_i) + h'(p_j))$", slope, "=",
+             2 * (ui @ uj).item() * bracket),
+        Step(r"$0 \le \lambda(h'(p_i) + h'(p_j))$", 0.0, "≤", bracket),
+    ]  # fmt: skip
 
 
 def rescaled(u, a, penalty, degree, activation, *, seed=0):

@@ -27,7 +27,7 @@ COMMAND = "python -m tests.benchmarks.structured_pruning"
 PAGE = chapter_code("07_real_networks")
 STRENGTHS, KEEPS = strengths_around(PAGE.LAM), widths_to(PAGE.WIDTH)
 REGULARISERS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # the library's coefficient: it adds reg · γ · w to the gradient
-SEEDS = range(PAGE.SEED, PAGE.SEED + PAGE.SEEDS)
+SEEDS = range(10)
 HOW = {"steps": PAGE.STEPS, "batch": PAGE.BATCH, "learning_rate": PAGE.RATE, "seed": PAGE.SEED}
 
 

@@ -40,33 +40,21 @@ class Network:
         self.x, self.degree, self.A, self.y = x, degree, A, 0
         self.y = self.residual(truth)[0] + noise
 
-    def split(self, W):
-        d = self.x.shape[1]
-        return (W[:d], W[d:]) if self.A is None else (W, self.A)
-
     def residual(self, W):
-        """The residual (n, c), the inputs z of the units (n, k) and what they put out."""
-        U, A = self.split(W)
-        z = self.x @ U
-        return z**self.degree @ A.T - self.y, z, z**self.degree
-
-    def loss(self, W):
-        return self.residual(W)[0].square().mean()
+        """The residual (n, c), the inputs z of the units (n, k) and their outgoing weights."""
+        d = self.x.shape[1]
+        z, A = self.x @ W[:d], W[d:] if self.A is None else self.A
+        return z**self.degree @ A.T - self.y, z, A
 
     def loss_and_gradient(self, W):
-        (_, A), (R, z, out) = self.split(W), self.residual(W)
-        G, slope = 2 * R / R.numel(), self.degree * z ** (self.degree - 1)
-        parts = [self.x.T @ (G @ A * slope)] + ([G.T @ out] if self.A is None else [])
-        return R.square().mean(), torch.cat(parts)
+        R, z, A = self.residual(W)
+        G = 2 * R / R.numel()
+        parts = [self.x.T @ (G @ A * self.degree * z ** (self.degree - 1))]
+        return R.square().mean(), torch.cat(parts + ([G.T @ z**self.degree] if self.A is None else []))
 
     def hessian_vector(self, W, V):
-        q, ((_, A), (R, z, out)) = self.degree, (self.split(W), self.residual(W))
-        dz = self.x @ V[: self.x.shape[1]]
-        dA = V[self.x.shape[1] :] if self.A is None else torch.zeros_like(A)
-        slope, bend = q * z ** (q - 1), q * (q - 1) * z ** max(q - 2, 0)
-        G, dG = 2 * R / R.numel(), 2 * (slope * dz @ A.T + out @ dA.T) / R.numel()
-        parts = [self.x.T @ ((dG @ A + G @ dA) * slope + G @ A * bend * dz)]
-        return torch.cat(parts + ([dG.T @ out + G.T @ (slope * dz)] if self.A is None else []))
+        W = W.detach().requires_grad_()
+        return torch.autograd.grad(self.loss_and_gradient(W)[1], W, V)[0]
 
 
 def converged(network, penalty, start):
@@ -166,11 +154,10 @@ def test_without_a_penalty_opposite_signs_need_not_be_orthogonal(seed, d, angle)
 
 
 @pytest.mark.statement("7.1")
-@pytest.mark.parametrize("signs", [(1, -1), (-1, 1), (1, 1)])
 @pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
-def test_turning_two_units_moves_the_penalty_only(signs, penalty):
+def test_turning_two_units_moves_the_penalty_only(penalty):
     for d in (3, 12):
-        steps = proof.turned(gaussian(d, seed=1), gaussian(d, seed=2), penalty, signs=signs, angle=0.8)
+        steps = proof.turned(gaussian(d, seed=1), gaussian(d, seed=2), penalty, angle=0.8)
         assert all(true_but_for_rounding(step) for step in steps), steps
 
 
@@ -301,11 +288,9 @@ def test_constant_and_bend_of_the_proof_hold_symbolically():
     x, y = C * rho**alpha, sympy.Symbol("y", positive=True)
     bend = h(y).diff(y, 2).subs(y, x) * (C * alpha * rho ** (alpha - 1)) ** 2
     bend += h(y).diff(y).subs(y, x) * C * alpha * (alpha - 1) * rho ** (alpha - 2)
-    profile = {"decay": lambda y: y, "lasso": lambda y: y / sympy.sqrt(y + 1), "cube": lambda y: y**3}
-    for function in profile.values():
-        difference = h(x).diff(rho, 2) - bend
-        concrete = difference.subs(h, sympy.Lambda(y, function(y))).doit()
-        assert sympy.simplify(concrete) == 0
+    for profile in (y, y / sympy.sqrt(y + 1), y**3):
+        difference = (h(x).diff(rho, 2) - bend).subs(h, sympy.Lambda(y, profile))
+        assert sympy.simplify(difference.doit()) == 0
 
 
 # what the page claims of the digits
@@ -356,22 +341,19 @@ def mean(sweep, keep):
     return sweep.row(keep).mean().item()
 
 
-def test_all_penalties_classify_alike_before_pruning(squares):
-    full = [mean(sweep, PAGE.WIDTH) for sweep in squares.values()]
-    assert min(full) > 0.96
-    assert max(full) - min(full) < 0.02
+def left(sweep):
+    """How many units stand above the threshold, (S,)."""
+    return (sweep.networks.norms() > THRESHOLD).sum(-1).double()
 
 
 def test_signed_squares_survive_pruning_with_the_group_lasso_only(squares):
     found, decay, plain = (squares[name] for name in ("group Lasso", "weight decay", "no penalty"))
+    full = [mean(sweep, PAGE.WIDTH) for sweep in squares.values()]
+    assert max(full) - 0.02 < min(full) > 0.96
     assert mean(found, 10) > mean(found, PAGE.WIDTH) - 0.005
     assert mean(found, 6) > mean(decay, 6) + 0.02 > mean(plain, 6) + 0.05
-
-
-def test_about_ten_units_survive_by_themselves(squares):
-    left = (squares["group Lasso"].networks.norms() > THRESHOLD).sum(-1)
-    assert 3 <= left.min() <= left.max() <= 15
-    assert (squares["weight decay"].networks.norms() > THRESHOLD).sum(-1).min() > 45
+    assert 3 <= left(found).min() <= left(found).max() <= 15
+    assert left(decay).min() > 45
 
 
 @pytest.mark.statement("7.1")
@@ -428,18 +410,13 @@ def test_trained_relu_units_are_balanced_by_a_penalty_only(relus_ten):
 @pytest.mark.statement("7.2")
 def test_weight_decay_empties_units_exactly_where_it_is_concave_in_the_size(squares, relus_ten, ten):
     trained = swept(PAGE.square_ten, ten, names=("weight decay", "group Lasso"))
-    decays = {"signs": squares, "ReLU": relus_ten, "trained": trained}
-    left = {
-        name: (found["weight decay"].networks.norms() > THRESHOLD).sum(-1).double().mean().item()
-        for name, found in decays.items()
-    }
-    assert left["trained"] < 40 < 50 < min(left["signs"], left["ReLU"])
+    signs, relu, emptied = (left(found["weight decay"]).mean() for found in (squares, relus_ten, trained))
+    assert emptied < 40 < 50 < min(signs, relu)
     assert abs(mean(trained["weight decay"], 15) - mean(trained["group Lasso"], 15)) < 0.02
 
 
 def test_smoothing_does_not_matter_until_the_threshold_reaches_useful_units(parity):
-    kept, after = {}, {}
-    starts = NetworkStack(PAGE.signed(PAGE.WIDTH, seed) for seed in SEEDS)
+    kept, after, starts = {}, {}, NetworkStack(PAGE.signed(PAGE.WIDTH, seed) for seed in SEEDS)
     for beta in (1e-5, 1e-3, 1e-1):
         penalty = GroupLasso(PAGE.LAM, beta)
         found = fit(starts, parity.train, penalty=penalty, **HOW)
@@ -461,7 +438,7 @@ def test_the_stored_reference_was_computed_as_the_page_computes(stored):
     assert stored["provenance"]["group Lasso and weight decay"] == "λ = " + ", ".join(f"{s:g}" for s in STRENGTHS)
     rows = stored["rows"]
     assert sorted(set(rows["keep"])) == list(PAGE_KEEPS)
-    assert sorted(set(rows["seed"])) == list(range(PAGE.SEED, PAGE.SEED + PAGE.SEEDS))
+    assert sorted(set(rows["seed"])) == list(range(10))
     assert rows["units chosen otherwise"] == [0] * len(PAGE_KEEPS)
     assert len({len(rows[name]) for name in ("keep", "seed", "group Lasso", "weight decay", "Torch-Pruning")}) == 1
 

@@ -32,12 +32,14 @@ def test_parity_and_digit_are_split_alike():
     assert torch.equal(parity.x, digit.x)
 
 
-def test_no_row_is_in_two_parts():
+def test_every_row_is_in_one_part_with_its_label():
     x, y = rows()
-    x[:, 0] = torch.arange(len(x))
+    x[:, 0] = y
+    x[:, 1] = torch.arange(len(x))
     parts = digits.split(x, y, 3, train=20, validation=10, seed=3)
-    tags = torch.cat([part.x[:, 0] for part in parts])
-    assert len(tags.unique()) == len(x)
+    assert len(torch.cat([part.x[:, 1] for part in parts]).unique()) == len(x)
+    for part in parts:
+        assert torch.equal(part.x[:, 0].unique(return_inverse=True)[1], part.y)
 
 
 def test_training_part_is_standardised_and_the_bias_is_one(parity):
@@ -48,9 +50,11 @@ def test_training_part_is_standardised_and_the_bias_is_one(parity):
     assert all((part.x[..., -1] == 1).all() for part in parity)
 
 
-def test_what_is_not_training_data_has_no_say_in_the_scaling():
+def test_training_part_alone_sets_the_scale_also_of_a_constant_feature():
     x, y = rows()
+    x[:, 2] = 5
     before = digits.split(x, y, 3, train=20, validation=10, seed=1)
+    assert all((part.x[:, 2] == 0).all() for part in before)
     rest = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))[20:]
     x[rest] = 100 + 7 * x[rest]
     after = digits.split(x, y, 3, train=20, validation=10, seed=1)
@@ -58,29 +62,16 @@ def test_what_is_not_training_data_has_no_say_in_the_scaling():
     assert not torch.equal(before.test.x, after.test.x)
 
 
-def test_a_constant_feature_stays_finite():
-    x, y = rows()
-    x[:, 2] = 5
-    assert all((part.x[:, 2] == 0).all() for part in digits.split(x, y, 3, train=20, validation=10))
-
-
-def test_seeds_differ_and_repeat(parity):
-    again = digits.load("parity", range(3))
-    assert torch.equal(again.test.x, parity.test.x)
+def test_split_of_a_seed_is_its_own_and_can_be_taken_alone(parity):
+    for part, alone in zip(parity.take(1), digits.load("parity", [1]), strict=True):
+        assert torch.equal(part.x, alone.x[0])
+        assert torch.equal(part.y, alone.y[0])
     assert not torch.equal(parity.test.x[0], parity.test.x[1])
 
 
-def test_one_split_can_be_taken_alone(parity):
-    one = parity.take(1)
-    assert torch.equal(one.validation.x, parity.validation.x[1])
-    assert torch.equal(one.test.y, parity.test.y[1])
-
-
 def test_repeat_puts_the_copies_one_after_the_other(parity):
-    twice = parity.test.repeat(2)
-    assert twice.x.shape[0] == 6
-    assert torch.equal(twice.y[:3], twice.y[3:])
-    assert torch.equal(twice.y[3:], parity.test.y)
+    for once, twice in zip(parity.test, parity.test.repeat(2), strict=True):
+        assert torch.equal(twice, torch.cat([once, once]))
 
 
 @pytest.mark.parametrize(
