@@ -22,6 +22,8 @@ def _zero(sign_of, low, high):
     """Elementwise zero in [low, high] of a function that is negative before it and not after it, by halving."""
     for _ in range(120):
         middle = (low + high) / 2
+        if np.all((middle == low) | (middle == high)):  # neighbours among the floating-point numbers
+            break
         before = sign_of(middle) < 0
         low, high = np.where(before, middle, low), np.where(before, high, middle)
     return (low + high) / 2
