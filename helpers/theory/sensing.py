@@ -6,7 +6,8 @@ from helpers.arguments import ENSEMBLES, choice, integer, number
 
 
 def degrees_of_freedom(d, r):
-    """rd − r(r − 1)/2 (an int): the dimension of the positive semidefinite d × d matrices of rank r, 1 ≤ r ≤ d."""
+    """rd − r(r − 1)/2 (an int): the dimension of the positive semidefinite d × d matrices of rank r, 1 ≤ r ≤ d, by
+    Proposition 1.2 (Exercise 1.1)."""
     d = integer("d", d, low=1)
     r = integer("r", r, low=1, high=d)
     return r * d - r * (r - 1) // 2

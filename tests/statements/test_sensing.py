@@ -45,16 +45,6 @@ def test_adjoint(seed, d, k):
     return (v * (A * X).sum((1, 2))).sum(), (X * problem.adjoint(v)).sum()
 
 
-@pytest.mark.statement("1.1")
-@given(seed=any_seed, d=st.integers(1, 9), n=st.integers(1, 12), ensemble=any_ensemble)
-@instances
-def test_measurement_and_adjoint_are_each_other_s_transpose(seed, d, n, ensemble):
-    problem, X = data(seed, d, 1, n, ensemble=ensemble), symmetric(d, seed)
-    v = uniform(n, low=-1, seed=seed)
-    assert torch.allclose(smat(svec(X)), X, rtol=1e-14)
-    assert (problem.measure(X) @ v).item() == pytest.approx((X * problem.adjoint(v)).sum().item(), rel=1e-9, abs=1e-9)
-
-
 # Proposition 1.2
 
 
@@ -148,18 +138,6 @@ def test_expected_loss_of_random_signs(seed, d, k):
     Delta, loss = loss_at_a_fixed_matrix(seed, d, "signs")
     missing = 2 * Delta.diagonal().square().sum()
     return 2 * Delta.square().sum() + Delta.trace() ** 2 - missing + 0.16, loss
-
-
-@pytest.mark.statement("1.4")
-def test_the_moments_give_the_rank_one_formula_symbolically():
-    """E(Σ λ_i g_i²)² from the moments of N(0, 1), which are integrals, for d = 3."""
-    g, lam = sympy.symbols("g1:4", real=True), sympy.symbols("l1:4", real=True)
-    density = sympy.exp(-(g[0] ** 2) / 2) / sympy.sqrt(2 * sympy.pi)
-    moments = [sympy.integrate(g[0] ** m * density, (g[0], -sympy.oo, sympy.oo)) for m in range(5)]
-    square = sympy.Poly(sum(a * x**2 for a, x in zip(lam, g, strict=True)) ** 2, *g)
-    mean = sum(c * sympy.prod(moments[m] for m in powers) for powers, c in square.terms())
-    assert moments == [1, 0, 1, 0, 3]
-    assert is_zero(mean - 2 * sum(a**2 for a in lam) - sum(lam) ** 2)
 
 
 # Theorem 1.5
@@ -283,14 +261,6 @@ def test_expected_longest_input(seed, d):
     return d * (d + 2), extreme_ratio(data(seed, d, 1, 1, ensemble="rank-one"), 1, starts=2, steps=3)
 
 
-@pytest.mark.statement("1.6")
-def test_no_smaller_delta_fits_any_multiple_symbolically():
-    c, delta, rho = sympy.symbols("c delta rho", positive=True)
-    tight = sympy.solve([c * (2 + rho) - 1 - delta, 2 * c - 1 + delta], [c, delta], dict=True)
-    assert len(tight) == 1
-    assert is_zero(tight[0][delta] - rho / (4 + rho))
-
-
 # Proposition 1.7
 
 
@@ -323,11 +293,3 @@ def test_value_gradient_and_hessian_scale_with_three_powers(seed, ensemble, d, k
         (F_a.hessian_vector(a * U, V), 2, F.hessian_vector(U, V)),
     ):
         assert distance(larger, a**power * one) < 1e-9
-
-
-@pytest.mark.statement("1.7")
-def test_the_profile_and_its_slope_symbolically():
-    x, beta, a = sympy.symbols("x beta a", positive=True)
-    h = x / sympy.sqrt(x + beta)
-    assert is_zero(h.subs({x: a**2 * x, beta: a**2 * beta}, simultaneous=True) - a * h)
-    assert is_zero(sympy.diff(h, x) - (x + 2 * beta) / (2 * (x + beta) ** sympy.Rational(3, 2)))
