@@ -83,7 +83,7 @@ def split(u, a, share, activation, *, seed=0):
 
 
 def balanced(e, v, degree):
-    """The balanced unit (u, a) with u along the unit vector e and ‖u‖^q a = v: ‖u‖² = q‖a‖²."""
+    """The balanced unit (u, a) of Proposition 7.2 (i), ‖u‖² = q‖a‖², with u along the unit vector e and ‖u‖^q a = v."""
     length = (degree**0.5 * v.norm()) ** (1 / (degree + 1))
     return length * e, v / length**degree
 
