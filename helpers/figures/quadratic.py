@@ -9,7 +9,6 @@ from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, 
 
 INK, DEAD = CAST["theory"]["color"], "#9A9A9A"
 MARKERS = "os^D"
-PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 
 def _ticks(ax, axis, values):

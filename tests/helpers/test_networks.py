@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn.utils.prune import ln_structured, remove
 
 from helpers.networks import QuadraticNetwork
-from helpers.penalties import GroupLasso
 from helpers.pruning import column_norms, prune
 
 SIZES = [(1, 1), (3, 7), (6, 2)]
@@ -39,15 +38,11 @@ def test_turning_and_scaling_of_the_units(seed, k, scale):
 
 
 def test_the_weights_depend_on_the_seed_and_the_scale_only():
+    before = torch.get_rng_state()
     first, again = (QuadraticNetwork(40, 50, scale=0.3, seed=4).factor() for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, QuadraticNetwork(40, 50, scale=0.3, seed=5).factor())
     assert first.std().item() == pytest.approx(0.3, rel=0.05)
-
-
-def test_the_global_random_state_is_left_alone():
-    before = torch.get_rng_state()
-    QuadraticNetwork(4, 3, scale=1.0)
     QuadraticNetwork.from_factor(gaussian(4, 3, seed=0))
     assert torch.equal(before, torch.get_rng_state())
 
@@ -63,16 +58,8 @@ def test_from_factor_copies_the_columns(dtype):
     assert U.norm() > 1
 
 
-def test_it_trains_saves_and_copies_like_any_module():
+def test_it_is_saved_and_copied_like_any_module():
     network, x = QuadraticNetwork(3, 4, scale=0.5, seed=2), gaussian(50, 3, seed=0)
-    goal = QuadraticNetwork(3, 1, scale=1.0, seed=3)(x).detach()
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
-    for _ in range(300):
-        optimiser.zero_grad()
-        loss = (network(x) - goal).square().mean() + GroupLasso(1e-3, 1e-2).value(network.factor())
-        loss.backward()
-        optimiser.step()
-    assert (network(x) - goal).square().mean() < 1e-3 * goal.square().mean()
     assert [name for name, _ in network.named_parameters()] == ["hidden.weight"]
     other = QuadraticNetwork(3, 4, scale=0.5, seed=9)
     other.load_state_dict(network.state_dict())
@@ -115,33 +102,13 @@ def test_a_subclass_can_change_what_is_made_of_the_squares():
     ("attempt", "error", "message"),
     [
         (lambda: QuadraticNetwork(3, 0, scale=1.0), ValueError, "k must be an integer, .* at least 1"),
-        (lambda: QuadraticNetwork(0, 3, scale=1.0), ValueError, "d must be an integer, .* at least 1"),
-        (lambda: QuadraticNetwork(3, 2.5, scale=1.0), TypeError, "k must be an integer"),
         (lambda: QuadraticNetwork(3, 2, scale=0.0), ValueError, "scale must be .*greater than 0"),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0, seed=-1), ValueError, "seed must be"),
-        (
-            lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 4, seed=0)),
-            ValueError,
-            r"x must have shape \(..., any, 3\)",
-        ),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(3, seed=0)), ValueError, "at least 2 dimensions"),
-        (
-            lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(2, 5, 3, seed=0)),
-            ValueError,
-            r"x must have shape \(batch, 3\)",
-        ),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 3, seed=0) * torch.nan), ValueError, "x must be finite"),
-        (
-            lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 3, seed=0).float()),
-            TypeError,
-            "x must be torch.float64",
-        ),
-        (lambda: QuadraticNetwork(3, 2, scale=1.0)([[1.0, 2.0, 3.0]]), TypeError, "x must be a floating-point"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(torch.ones(5, 4)), TypeError, "x must be torch.float64"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(5, 4, seed=0)), ValueError, r"shape \(..., any, 3\)"),
+        (lambda: QuadraticNetwork(3, 2, scale=1.0)(gaussian(2, 5, 3, seed=0)), ValueError, r"shape \(batch, 3\)"),
         (lambda: QuadraticNetwork.from_factor(gaussian(2, 3, 4, seed=0)), ValueError, r"U must have shape \(d, k\)"),
         (lambda: QuadraticNetwork.from_factor(gaussian(3, seed=0)), ValueError, "at least 2 dimensions"),
-        (lambda: QuadraticNetwork.from_factor(gaussian(3, 0, seed=0)), ValueError, "U must not be empty"),
         (lambda: QuadraticNetwork.from_factor(gaussian(3, 2, seed=0) / 0), ValueError, "U must be finite"),
-        (lambda: QuadraticNetwork.from_factor(torch.ones(3, 2, dtype=torch.long)), TypeError, "floating-point"),
     ],
 )
 def test_bad_input_is_refused(attempt, error, message):

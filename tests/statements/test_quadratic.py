@@ -1,37 +1,23 @@
 """Chapter 6: quadratic networks, their inputs, their landscape, their units and their noise."""
 
-import itertools
 from functools import lru_cache
 
 import numpy as np
 import pytest
 import sympy
 import torch
-from instances import (
-    data,
-    distance,
-    gaussian,
-    minimise,
-    orthogonal,
-    population,
-    symmetric,
-    uniform,
-)
-from scipy import optimize
+from instances import data, gaussian, minimise, orthogonal, population, symmetric, uniform
 from statements.ledger import measures
 
 from helpers import theory
 from helpers.certificates import smallest_eigenvalue
-from helpers.isometry import extreme_ratio, random_low_rank
-from helpers.networks import QuadraticNetwork
+from helpers.isometry import extreme_ratio, isometry_ratio, random_low_rank
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso, natural
-from helpers.problems import Empirical, ground_truth
+from helpers.problems import ground_truth
 from helpers.proofs import quadratic
 from helpers.proofs.tuning import tangent_basis
 from helpers.pruning import column_norms
-from helpers.stack import Stack
-from helpers.training import fine_tune
 
 # the dictionary
 
@@ -39,43 +25,28 @@ SIZES = ({"d": 3, "k": 1}, {"d": 5, "k": 7}, {"d": 9, "k": 4})
 
 
 @lru_cache(8)
-def labelled(seed, d, k):
-    return data(seed, d, 2, 10 * d, ensemble="rank-one"), gaussian(d, k, seed=seed)
+def dictionary(seed, d, k):
+    """The steps of Proposition 6.1 on noisy data; X is read off a wider network with the same function."""
+    problem, U = data(seed, d, 2, 10 * d, ensemble="rank-one"), gaussian(d, k, seed=seed)
+    return quadratic.same_problem(problem, U, torch.nn.functional.pad(U, (0, 2)) @ orthogonal(k + 2, seed))
 
 
 @measures("6.1", "mean squared error of the module, against $f(UU^\\top)$", "=", SIZES)
 def test_network_loss(seed, d, k):
-    problem, U = labelled(seed, d, k)
-    return problem.loss(U), (QuadraticNetwork.from_factor(U)(problem.design) - problem.y).square().mean().detach()
+    step = dictionary(seed, d, k)[0]
+    return step.right, step.left
 
 
 @measures("6.1", "gradient in the weights by autograd, distance to $2\\nabla f(X)U$", "=", SIZES)
 def test_network_gradient(seed, d, k):
-    problem, U = labelled(seed, d, k)
-    network = QuadraticNetwork.from_factor(U)
-    (slope,) = torch.autograd.grad((network(problem.design) - problem.y).square().mean(), network.hidden.weight)
-    answers = torch.einsum("na,ab,nb->n", problem.design, U @ U.T, problem.design) - problem.y
-    formula = 4 / problem.n * torch.einsum("n,na,nb->ab", answers, problem.design, problem.design) @ U
-    return 0, distance(slope.T, formula)
+    return 0, dictionary(seed, d, k)[1].left
 
 
 @measures(
     "6.1", "$X$ read off the outputs of a wider network with the same function, distance to $UU^\\top$", "=", SIZES
 )
 def test_same_function(seed, d, k):
-    U, eye = gaussian(d, k, seed=seed), torch.eye(d, dtype=torch.float64)
-    wider = torch.nn.functional.pad(U, (0, 2)) @ orthogonal(k + 2, seed)
-    outputs = QuadraticNetwork.from_factor(wider)
-    single, sums = outputs(eye).detach(), outputs((eye[:, None] + eye).flatten(0, 1)).detach().reshape(d, d)
-    return 0, distance((sums - single[:, None] - single) / 2, U @ U.T)
-
-
-@pytest.mark.statement("6.1")
-def test_another_matrix_is_another_function():
-    U, x = gaussian(5, 3, seed=1), gaussian(40, 5, seed=2)
-    other = U.clone()
-    other[0, 0] += 1e-3
-    assert (QuadraticNetwork.from_factor(U)(x) - QuadraticNetwork.from_factor(other)(x)).abs().max() > 1e-5
+    return 0, dictionary(seed, d, k)[2].left
 
 
 # other inputs
@@ -83,32 +54,21 @@ def test_another_matrix_is_another_function():
 INPUTS = ({"d": 2}, {"d": 4}, {"d": 6})
 
 
-def outputs_over_all_inputs(difference, fourth):
-    """E xᵀΔx and E(xᵀΔx)² for independent coordinates on three points with this fourth moment, over all 3^d inputs."""
-    values = torch.tensor([-(fourth**0.5), 0.0, fourth**0.5], dtype=torch.float64)
-    chances = torch.tensor([0.5 / fourth, 1 - 1 / fourth, 0.5 / fourth], dtype=torch.float64)
-    places = torch.tensor(list(itertools.product(range(3), repeat=len(difference))))
-    x, weight = values[places], chances[places].prod(1)
-    outputs = ((x @ difference) * x).sum(1)
-    return (weight * outputs).sum(), (weight * outputs**2).sum()
-
-
 @lru_cache(8)
 def other_law(seed, d):
-    difference, fourth = symmetric(d, seed), uniform((), low=1, high=6, seed=seed).item()
-    return difference, fourth, *outputs_over_all_inputs(difference, fourth)
+    return quadratic.other_inputs(symmetric(d, seed), uniform((), low=1, high=6, seed=seed).item())
 
 
 @measures("6.2", "$\\mathbb{E}(x^\\top\\Delta x)^2$ over all inputs, random $m_4$, against (i)", "=", INPUTS)
 def test_other_inputs(seed, d):
-    difference, fourth, _, square = other_law(seed, d)
-    return theory.mean_square_output(difference, fourth), square
+    step = other_law(seed, d)[0]
+    return step.right, step.left
 
 
 @measures("6.2", "the same with the best output bias, against (ii)", "=", INPUTS)
 def test_with_a_bias(seed, d):
-    difference, fourth, mean, square = other_law(seed, d)
-    return theory.mean_square_output(difference, fourth, bias=True), square - mean**2
+    step = other_law(seed, d)[2]
+    return step.right, step.left
 
 
 @measures(
@@ -118,7 +78,14 @@ def test_what_is_seen_at_least(seed, d):
     fourth, difference = uniform((), low=1, high=6, seed=seed).item(), symmetric(d, seed)
     diagonal = difference.diagonal().clone()
     worst = difference - diagonal.diag() if fourth > 3 else (diagonal - diagonal.mean()).diag()
-    return min(2, fourth - 1), outputs_over_all_inputs(worst, fourth)[1] / worst.square().sum()
+    return min(2, fourth - 1), quadratic.other_inputs(worst, fourth)[0].left / worst.square().sum()
+
+
+def quadrature(d):
+    """Nodes (5^d, d) and weights for means over N(0, I), exact for polynomials of degree nine in each coordinate."""
+    nodes, weights = map(torch.from_numpy, np.polynomial.hermite_e.hermegauss(5))
+    places = torch.cartesian_prod(*[torch.arange(5)] * d).reshape(-1, d)
+    return nodes[places], (weights / weights.sum())[places].prod(1)
 
 
 @measures(
@@ -128,11 +95,7 @@ def test_what_is_seen_at_least(seed, d):
     ({"d": 1}, {"d": 2}, {"d": 3}),
 )
 def test_correlated_inputs(seed, d):
-    """By Gauss–Hermite quadrature, which is exact for polynomials of degree nine."""
-    root, difference = gaussian(d, d, seed=seed), symmetric(d, seed + 1)
-    nodes, weights = map(torch.from_numpy, np.polynomial.hermite_e.hermegauss(5))
-    z = torch.cartesian_prod(*[nodes] * d).reshape(-1, d)
-    chances = torch.cartesian_prod(*[weights / weights.sum()] * d).reshape(-1, d).prod(1)
+    root, difference, (z, chances) = gaussian(d, d, seed=seed), symmetric(d, seed + 1), quadrature(d)
     x, inner = z @ root.T, root @ root.T @ difference
     return 2 * (inner @ inner).trace() + inner.trace() ** 2, (chances * ((x @ difference) * x).sum(1) ** 2).sum()
 
@@ -151,11 +114,6 @@ def test_the_fourth_moments_symbolically():
     assert sympy.expand(mean - formula) == 0
 
 
-@pytest.mark.statement("6.2")
-def test_random_signs_do_not_see_a_diagonal_without_trace():
-    assert theory.mean_square_output(np.diag([1.0, 2.0, -3.0]), 1.0) == pytest.approx(0, abs=1e-12)
-
-
 # half an isometry
 
 
@@ -166,9 +124,7 @@ def test_random_signs_do_not_see_a_diagonal_without_trace():
 def test_fourth_moment(seed, rank):
     """By quadrature, not by cumulants. The supremum is near 12."""
     spectra = torch.nn.functional.normalize(gaussian(500, rank, seed=seed) ** 3, dim=1)
-    nodes, weights = map(torch.from_numpy, np.polynomial.hermite_e.hermegauss(5))
-    z = torch.cartesian_prod(*[nodes] * rank).reshape(-1, rank)
-    chances = torch.cartesian_prod(*[weights / weights.sum()] * rank).reshape(-1, rank).prod(1)
+    z, chances = quadrature(rank)
     forms = spectra @ (z**2).T
     return 17, ((forms**4 @ chances) / (forms**2 @ chances) ** 2).max()
 
@@ -179,15 +135,18 @@ def test_fourth_moment(seed, rank):
 )  # fmt: skip
 def test_half_an_isometry(seed, d, rank):
     problem = data(seed, d, 1, theory.samples_needed(d, rank, t=4.0), ensemble="rank-one")
-    return 0.5, extreme_ratio(problem, rank, largest=False, starts=2, steps=30, seed=seed)
+    return 0.5, extreme_ratio(problem, rank, largest=False, starts=2, steps=15, seed=seed)
 
 
 @measures(
-    "6.3", "the same at rank 2 with $n = d$, far from the condition", "≤", ({"d": 3}, {"d": 5}, {"d": 8}),
+    "6.3", "ratio at $X = vz^\\top + zv^\\top$, each factor orthogonal to half of $n = 2(d-1)$ inputs", "=",
+    ({"d": 3}, {"d": 5}, {"d": 8}),
 )  # fmt: skip
 def test_too_few_samples(seed, d):
-    problem = data(seed, d, 1, d, ensemble="rank-one")
-    return 0.5, extreme_ratio(problem, 2, largest=False, starts=2, steps=30, seed=seed)
+    """Far from its condition the theorem's conclusion fails, whatever the inputs."""
+    problem = data(seed, d, 1, 2 * (d - 1), ensemble="rank-one")
+    v, z = (torch.linalg.svd(half).Vh[-1] for half in problem.design.chunk(2))
+    return 0, isometry_ratio(problem, torch.outer(v, z) + torch.outer(z, v))
 
 
 @pytest.mark.statement("6.3")
@@ -213,55 +172,38 @@ def test_the_steps_of_the_lower_isometry(rank):
     assert all(step.holds() for step in quadratic.lower_isometry(data(rank, d, 1, 60, ensemble="rank-one"), X))
 
 
-@pytest.mark.statement("6.3")
-def test_the_lower_tail_of_a_mean_of_squares():
-    for values in ([1.0, 0.0], [0.5**0.5, -(0.5**0.5)], [0.8, 0.6]):
-        means = ((gaussian(4000, 40, 2, seed=1) ** 2 @ torch.tensor(values, dtype=torch.float64)) ** 2).mean(1)
-        assert (means <= (2 + sum(values) ** 2) / 2).double().mean() <= np.exp(-40 / 136)
-
-
 # the landscape
 
-
-def at_six_three(mu, s, penalty):
-    """p (s,) and T at the point with the first s units, from (6.3): every p_i the larger root."""
-
-    def excess(half):
-        p = theory.shrunk_eigenvalue(mu[:s] + half, penalty.strength / 2, penalty.smoothing) if s else np.zeros(0)
-        return 2 * half - mu.sum() + p.sum()
-
-    half = optimize.brentq(excess, 0, mu.sum(), xtol=1e-9)
-    p = theory.shrunk_eigenvalue(mu[:s] + half, penalty.strength / 2, penalty.smoothing) if s else np.zeros(0)
-    return p, 2 * half
+RANKS = ({"d": 2, "r": 1}, {"d": 3, "r": 2}, {"d": 4, "r": 3})
+ONSET = ({"d": 3, "r": 1}, {"d": 4, "r": 2}, {"d": 6, "r": 2})
 
 
-@lru_cache(8)
-def border(seed, r):
-    """μ (r,), β and the strength from which the point without the last unit is stable."""
-    mu = np.sort(uniform(r, low=0.3, high=1.5, seed=seed).numpy())[::-1].copy()
-    beta = 0.03 * mu[-1]
+def slope(p, beta):
+    """h'(p)."""
+    return (p + 2 * beta) / (2 * (p + beta) ** 1.5)
 
-    def stable(level):
-        _, trace = at_six_three(mu, r - 1, GroupLasso(level, beta))
-        return level / beta**0.5 - 4 * mu[-1] - 2 * trace
 
-    unit = theory.critical_strength(mu[-1], beta, "rank-one")
-    return mu, beta, optimize.brentq(stable, unit, 2 * unit, rtol=1e-6)
+def raised(p, half, level, beta):
+    """The μ_i that (6.3) gives for p_i, T/2 and λ."""
+    return p + level / 4 * slope(p, beta) - half
 
 
 @lru_cache(8)
 def onset(seed, d, r, share):
-    """A run at `share` times that strength, started at that point: μ, the problem, the penalty and where it ends."""
-    mu, beta, level = border(seed, r)
+    """μ, the problem, the penalty and where training ends, started at the point without the last unit; at share 1
+    that point becomes stable. Made from the p_i of the others, since 4μ_r + 2T = λ/√β and (6.3) then give λ and μ."""
+    last = uniform((), low=0.3, high=0.6, seed=seed)
+    p = (last * uniform(r - 1, low=1.6, high=3, seed=seed + 1)).sort(descending=True).values
+    beta = 0.03 * last.item()
+    slopes = slope(p, beta).sum().item()
+    level = 4 * last.item() * (r + 2) / ((r + 1) / beta**0.5 - slopes)
+    mu = torch.cat([raised(p, (last + level / 4 * slopes) / (r + 1), level, beta), last[None]])
     penalty, problem = GroupLasso(share * level, beta), population(mu, d, seed, "rank-one")
     start = 1e-3 * gaussian(d, r + 1, seed=seed)
     start[:, : r - 1] += problem.U_star[:, : r - 1]
-    U, slope, _ = Objective(problem, penalty).minimise(start, steps=4000, tolerance=1e-8)
-    assert slope < 1e-7
+    U, residual, _ = Objective(problem, penalty).minimise(start, steps=4000, tolerance=1e-8)
+    assert residual < 1e-7
     return mu, problem, penalty, U * (column_norms(U) > 1e-5)
-
-
-ONSET = ({"d": 3, "r": 1}, {"d": 5, "r": 2}, {"d": 6, "r": 3})
 
 
 @measures("6.4", "share of $X$ off the top $s$ eigenvectors of $M$, one unit missing", "=", ONSET)
@@ -275,9 +217,9 @@ def test_null_directions(seed, d, r):
 @measures("6.4", "missing trace $T$, against (6.3)", "=", ONSET)
 def test_missing_trace(seed, d, r):
     mu, problem, penalty, U = onset(seed, d, r, 1.01)
-    p = np.sort(U.square().sum(0).numpy())[::-1]
-    s = (p > 0).sum()
-    slopes = theory.dh(p[:s], penalty.smoothing).sum() if s else 0
+    p = U.square().sum(0)
+    p, s = p[p > 0], (p > 0).sum()
+    slopes = slope(p, penalty.smoothing).sum()
     return 2 * (mu[s:].sum() + penalty.strength / 4 * slopes) / (s + 2), problem.M.trace() - p.sum()
 
 
@@ -286,7 +228,7 @@ def test_each_unit_obeys_its_equation(seed, d, r):
     mu, problem, penalty, U = onset(seed, d, r, 0.99)
     p = U.square().sum(0).sort(descending=True).values[:r]
     half = (problem.M.trace() - p.sum()) / 2
-    return 0, (torch.from_numpy(mu) + half - penalty.strength / 4 * penalty.dh(p) - p).abs().max()
+    return 0, (raised(p, half, penalty.strength, penalty.smoothing) - mu).abs().max()
 
 
 @measures(
@@ -332,54 +274,49 @@ def test_a_unit_in_a_null_direction_is_stationary_but_not_to_second_order():
     assert smallest_eigenvalue(problem, U, penalty)[0] < -0.1
 
 
-@lru_cache(16)
-def benign_point(seed, d, r, share):
-    """A population minimiser at this share of 4√β μ_r, from a start of random scale."""
-    mu = uniform(r, low=0.3, high=1.5, seed=seed).sort(descending=True).values
-    beta = 0.05 * mu[-1].item()
-    penalty = GroupLasso(share * 4 * beta**0.5 * mu[-1].item(), beta)
-    problem = population(mu, d, seed, "rank-one")
-    scale = 10 ** uniform((), low=-1.5, high=0.3, seed=seed + 1).item()
-    return mu, problem, penalty, minimise(problem, penalty, r + 2, seed, scale=scale)
-
-
-BENIGN = ({"d": 3, "r": 1}, {"d": 5, "r": 2}, {"d": 6, "r": 3})
-
-
 @lru_cache(8)
-def predicted_norms(seed, d, r, share):
-    mu, _, penalty, _ = benign_point(seed, d, r, share)
-    return torch.from_numpy(theory.shrunk_spectrum_rank_one(mu.numpy(), penalty.strength, penalty.smoothing))
+def benign_point(seed, d, r, share):
+    """p, μ, the problem, the penalty at this share of 4√β μ_r, and where training ends from a start of random scale.
+    Made from the p_i: (6.4) and (6.3) for the last unit give λ, as μ_r is linear in it, and then μ."""
+    p = uniform(r, low=0.3, high=1.5, seed=seed).sort(descending=True).values
+    beta = 0.05 * p[-1].item()
+    slopes = slope(p, beta)
+    part = slopes.sum() / (4 * r + 8)
+    unit = 4 * share * beta**0.5
+    level = (unit * p[-1] / (1 - unit * (slopes[-1] / 4 - part))).item()
+    mu = raised(p, level * part, level, beta)
+    problem, penalty = population(mu, d, seed, "rank-one"), GroupLasso(level, beta)
+    scale = 10 ** uniform((), low=-1.5, high=0.3, seed=seed + 1).item()
+    return p, mu, problem, penalty, minimise(problem, penalty, r + 1, seed, scale=scale)
 
 
 @measures(
     "6.5",
     "$F$ where training ends, $\\lambda = .97 \\cdot 4\\sqrt\\beta\\mu_r$, against the minimum in closed form",
     "=",
-    BENIGN,
+    RANKS,
 )
 def test_every_point_is_global(seed, d, r):
-    mu, problem, penalty, U = benign_point(seed, d, r, 0.97)
-    p = predicted_norms(seed, d, r, 0.97)
+    p, mu, problem, penalty, U = benign_point(seed, d, r, 0.97)
     profile = (p / (p + penalty.smoothing).sqrt()).sum()
     least = 2 * (p - mu).square().sum() + (mu - p).sum() ** 2 + penalty.strength * profile
     return least, Objective(problem, penalty).value(U)
 
 
-@measures("6.5", "largest miss of the $p_i$", "=", BENIGN)
+@measures("6.5", "largest miss of the $p_i$", "=", RANKS)
 def test_the_units_have_the_predicted_norms(seed, d, r):
-    p = benign_point(seed, d, r, 0.97)[-1].square().sum(0).sort(descending=True).values[:r]
-    return 0, (p - predicted_norms(seed, d, r, 0.97)).abs().max()
+    p, *_, U = benign_point(seed, d, r, 0.97)
+    return 0, (U.square().sum(0).sort(descending=True).values[:r] - p).abs().max()
 
 
-@measures("6.5", "$\\mathrm{tr}(M - X)$, against $\\lambda\\sum_ih'(p_i)/(2r + 4)$", "=", BENIGN)
+@measures("6.5", "$\\mathrm{tr}(M - X)$, against $\\lambda\\sum_ih'(p_i)/(2r + 4)$", "=", RANKS)
 def test_trace_of_the_error(seed, d, r):
-    _, problem, penalty, U = benign_point(seed, d, r, 0.97)
-    p = torch.linalg.eigvalsh(U @ U.T)[-r:].numpy()
-    return penalty.strength * theory.dh(p, penalty.smoothing).sum() / (2 * r + 4), (problem.M - U @ U.T).trace()
+    _, _, problem, penalty, U = benign_point(seed, d, r, 0.97)
+    p = torch.linalg.eigvalsh(U @ U.T)[-r:]
+    return penalty.strength * slope(p, penalty.smoothing).sum() / (2 * r + 4), (problem.M - U @ U.T).trace()
 
 
-@measures("6.5", "nonzero columns", "=", BENIGN)
+@measures("6.5", "nonzero columns", "=", RANKS)
 def test_exactly_r(seed, d, r):
     return r, (benign_point(seed, d, r, 0.97)[-1].norm(dim=0) > 1e-5).sum()
 
@@ -401,30 +338,32 @@ def test_many_starts_end_at_one_value(mu, share, smoothing):
 
 @pytest.mark.statement("6.5")
 def test_the_steps_of_the_benign_landscape():
-    _, problem, penalty, U = benign_point(0, 5, 2, 0.97)
+    _, _, problem, penalty, U = benign_point(0, 5, 2, 0.97)
     assert all(step.holds(1e-6) for step in quadratic.benign(problem, penalty, U))
     assert all(step.holds(1e-6) for step in quadratic.null_directions(problem, penalty, U))
 
 
+FURTHER = ({"d": 2, "r": 1}, {"d": 2, "r": 2}, {"d": 4, "r": 2})
+
+
 @measures(
-    "6.6", "nonzero columns, $\\lambda = (1 + \\frac{.98}{r+1})\\,4\\sqrt\\beta\\mu_r$", "=", BENIGN,
+    "6.6", "nonzero columns, $\\lambda = (1 + \\frac{.98}{r+1})\\,4\\sqrt\\beta\\mu_r$", "=", FURTHER,
 )  # fmt: skip
 def test_a_little_further(seed, d, r):
     return r, (benign_point(seed, d, r, 1 + 0.98 / (r + 1))[-1].norm(dim=0) > 1e-5).sum()
 
 
-@measures("6.6", "largest miss of the $p_i$, the larger roots, same strength", "=", BENIGN)
+@measures("6.6", "largest miss of the $p_i$, the larger roots, same strength", "=", FURTHER)
 def test_the_norms_a_little_further(seed, d, r):
-    share = 1 + 0.98 / (r + 1)
-    p = benign_point(seed, d, r, share)[-1].square().sum(0).sort(descending=True).values[:r]
-    return 0, (p - predicted_norms(seed, d, r, share)).abs().max()
+    p, *_, U = benign_point(seed, d, r, 1 + 0.98 / (r + 1))
+    return 0, (U.square().sum(0).sort(descending=True).values[:r] - p).abs().max()
 
 
 @measures(
     "6.6",
     "least eigenvalue of $\\nabla^2F(0)$ at $\\lambda = 6\\sqrt\\beta\\mu_1$, $r = 1$",
     "=",
-    ({"d": 2}, {"d": 4}, {"d": 9}),
+    ({"d": 2}, {"d": 3}, {"d": 4}),
 )
 def test_sharp_at_rank_one(seed, d):
     mu, beta = uniform((), low=0.3, high=1.5, seed=seed).item(), 0.02
@@ -432,7 +371,7 @@ def test_sharp_at_rank_one(seed, d):
     return 0, smallest_eigenvalue(population([mu], d, seed, "rank-one"), torch.zeros(d, 3).double(), penalty)[0]
 
 
-@measures("6.6", "nonzero columns at two per cent more, small start, $r = 1$", "=", ({"d": 2}, {"d": 4}, {"d": 9}))
+@measures("6.6", "nonzero columns at two per cent more, small start, $r = 1$", "=", ({"d": 2}, {"d": 3}, {"d": 4}))
 def test_beyond_it_the_unit_is_missed(seed, d):
     mu, beta = uniform((), low=0.3, high=1.5, seed=seed).item(), 0.02
     penalty = GroupLasso(1.02 * theory.further_strength(mu, 1, beta), beta)
@@ -503,9 +442,9 @@ def angles(M, r, U):
         yield (u - frame[:, i] * (frame[:, i] @ u)).norm(), gaps.min()
 
 
-@measures("6.7", "largest $\\sin\\angle$ of a student's unit and its teacher's, population", "=", BENIGN)
+@measures("6.7", "largest $\\sin\\angle$ of a student's unit and its teacher's, population", "=", RANKS)
 def test_recovered_units(seed, d, r):
-    _, problem, _, U = benign_point(seed, d, r, 0.97)
+    _, _, problem, _, U = benign_point(seed, d, r, 0.97)
     return 0, torch.stack([sine for sine, _ in angles(problem.M, r, U)]).max()
 
 
@@ -529,7 +468,7 @@ def test_nearly_swapped_units(seed, d, r):
 
 @measures(
     "6.7", "the same on noisy data", "≤",
-    ({"d": 3, "r": 1, "n": 100}, {"d": 5, "r": 2, "n": 200}, {"d": 6, "r": 3, "n": 400}),
+    ({"d": 2, "r": 1, "n": 40}, {"d": 4, "r": 1, "n": 80}, {"d": 2, "r": 2, "n": 80}),
 )  # fmt: skip
 def test_nearly_recovered_units(seed, d, r, n):
     problem = data(seed, d, r, n, ensemble="rank-one", condition=2)
@@ -549,7 +488,7 @@ def test_the_steps_of_the_recovery_and_a_point_at_which_they_fail():
 
 # what noise allows
 
-NOISE = ({"d": 3, "r": 1, "n": 150}, {"d": 4, "r": 2, "n": 300}, {"d": 6, "r": 3, "n": 900})
+NOISE = ({"d": 3, "r": 1, "n": 150}, {"d": 4, "r": 2, "n": 300}, {"d": 4, "r": 3, "n": 300})
 
 
 @lru_cache(8)
@@ -633,20 +572,3 @@ def test_the_second_order_symbolically():
 def test_the_information_in_rank_one_data(d, r):
     problem = data(d, d, r, 40 * d, ensemble="rank-one")
     assert all(step.holds() for step in quadratic.noise(problem) + quadratic.second_order(problem))
-
-
-@pytest.mark.statement("6.8")
-@pytest.mark.slow
-@pytest.mark.parametrize(("d", "r"), [(6, 1), (6, 4)])
-def test_least_squares_attains_the_bounds(d, r):
-    truth, sets, n, s = ground_truth(d, r, condition=1.25, seed=0), 400, 1500, 0.05
-    stack = Stack(Empirical.sample(truth, n, noise=s, ensemble="rank-one", seed=i) for i in range(sets))
-    U = fine_tune(stack, truth.expand(sets, d, r), steps=400, tolerance=1e-8, record=1).U
-    error = (U @ U.mT - truth @ truth.T) * n**0.5 / s
-    norm, trace = error.square().sum((1, 2)), error.diagonal(dim1=1, dim2=2).sum(1) ** 2
-    for values, limit in (
-        (norm, theory.noise_limit(d, r) * (1 + theory.second_order(d, r) / n)),
-        (trace, theory.trace_limit(r)),
-        (2 * norm + trace, theory.degrees_of_freedom(d, r)),
-    ):
-        assert abs(values.mean() - limit) < 4 * values.std() / sets**0.5 + 0.05 * limit
