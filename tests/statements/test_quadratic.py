@@ -278,7 +278,7 @@ def test_a_unit_in_a_null_direction_is_stationary_but_not_to_second_order():
 def benign_point(seed, d, r, share):
     """p, μ, the problem, the penalty at this share of 4√β μ_r, and where training ends from a start of random scale.
     Made from the p_i: (6.4) and (6.3) for the last unit give λ, as μ_r is linear in it, and then μ."""
-    p = uniform(r, low=0.3, high=1.5, seed=seed).sort(descending=True).values
+    p = (uniform(r, low=0.3, high=0.8, seed=seed).sort().values + 0.2 * torch.arange(r)).flip(0)
     beta = 0.05 * p[-1].item()
     slopes = slope(p, beta)
     part = slopes.sum() / (4 * r + 8)
