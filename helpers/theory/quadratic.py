@@ -77,8 +77,8 @@ def noise_limit(d, r):
 
 
 def trace_limit(r):
-    """r/(2 + r), n/s² times the least E(tr(X̂ − M))² with n rank-one measurements, elementwise in r ≥ 1 (Corollary
-    6.8)."""
+    """r/(2 + r), elementwise in r ≥ 1: n/s² times the least E(tr(X̂ − M))² with n rank-one measurements
+    (Corollary 6.8)."""
     r = array("r", r, low=1)
     return (r / (2 + r))[()]
 
