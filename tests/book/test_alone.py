@@ -52,6 +52,15 @@ def test_setup_without_address_says_what_to_do_and_does_nothing(setup, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+def test_setup_without_network_or_git_says_so_in_words(setup, tmp_path, monkeypatch):
+    offline = run_setup(with_address(setup), tmp_path)  # git can reach nothing
+    assert "RuntimeError: This notebook needs the book's helpers/ folder and could not fetch it from" in offline.stderr
+    assert "is the Internet switched on for this notebook? git says: " in offline.stderr.splitlines()[-1]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    without = run_setup(with_address(setup), tmp_path)
+    assert without.stderr.splitlines()[-1].endswith("helpers/ folder and fetches it with git: install git.")
+
+
 @pytest.mark.parametrize("inside", [".", "chapters", "chapters/problem_sets/release"])
 def test_setup_in_a_checkout_finds_helpers_from_any_folder(setup, inside, tmp_path):
     shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=shutil.ignore_patterns("__pycache__"))

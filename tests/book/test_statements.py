@@ -12,22 +12,24 @@ TESTS = Path(__file__).parents[1]
 
 
 def marked_statements(sources):
-    """{"2.3": {"test_x.py", ...}}: the numbers in @pytest.mark.statement(...), read from the text of the tests."""
+    """{"2.3": {"test_x.py", ...}}: the numbers in @measures("2.3", ...) and @pytest.mark.statement("2.3"), as text."""
     found = {}
     for name, source in sources.items():
         for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.statement"):
-                for argument in node.args:
-                    found.setdefault(ast.literal_eval(argument), set()).add(name)
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            numbers = node.args if called.endswith("mark.statement") else node.args[:1] if called == "measures" else []
+            for number in numbers:
+                if isinstance(number, ast.Constant):
+                    found.setdefault(number.value, set()).add(name)
     return found
 
 
 def unmatched(printed, marked):
     """Statements without a test, and marks without a statement, as sentences."""
     missing = sorted(set(printed) - set(marked))
-    unknown = sorted(set(marked) - set(printed), key=str)
+    unknown = sorted(n for n in set(marked) - set(printed) if not n.startswith("P"))  # P1 to P4 are the paper's claims
     return [
-        *(f'{printed[n]} has no test; mark one that measures it with @pytest.mark.statement("{n}")' for n in missing),
+        *(f'{printed[n]} has no test; measure it with @measures("{n}", ...) in tests/statements/' for n in missing),
         *(f"{', '.join(sorted(marked[n]))}: statement({n!r}) names no statement of the book" for n in unknown),
     ]
 
