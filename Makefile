@@ -35,10 +35,10 @@ address: $(STAMP)  ## write repository.url of _config.yml into the set-up cell o
 	$(MAKE) coursework
 
 statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger anew, and say what is missing
-	$(BIN)/python tests/tools/statements.py
+	$(BIN)/python tests/tools/update_statements.py
 
 ledger: $(STAMP)  ## the same, with every row of the ledger measured again
-	$(BIN)/python tests/tools/statements.py --all
+	$(BIN)/python tests/tools/update_statements.py --all
 
 mutants: $(TOOLS)  ## change the mathematical modules place by place, and list the changes that no test notices (hours)
 	$(BIN)/mutmut run || [ -d mutants ]

@@ -68,7 +68,7 @@ def cell_sizes(document):
 
 def readable_code(document):
     """Code of cells and solutions: no line over 88 characters, no comprehension that holds another or loops twice."""
-    pieces = [(f"cell {c.number}", c.source) for c in document.code if "setup" not in c.tags]
+    pieces = [(f"cell {c.number}", c.source) for c in document.code]
     for number, blocks in solutions_of(document).items():
         pieces += [(f"the solution of Exercise {number}", block) for block in blocks]
     for where, source in pieces:

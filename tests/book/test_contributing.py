@@ -48,13 +48,13 @@ def test_a_new_lemma_needs_three_steps(tmp_path):
     lemma = LEMMA.format(number=number, anchor=number.replace(".", "-"))
     notebook.cells.insert(place, nbformat.v4.new_markdown_cell(lemma))
     nbformat.write(notebook, chapter)
-    code, said = run(tmp_path, "tests/tools/statements.py")
+    code, said = run(tmp_path, "tests/tools/update_statements.py")
     assert code == 1
     assert f"Lemma {number} has no row: write one with @measures in tests/statements/" in said
 
     with open(tmp_path / "tests" / "statements" / "test_landscape.py", "a", encoding="utf-8") as module:
         module.write(MEASUREMENT.format(number=number))
-    code, said = run(tmp_path, "tests/tools/statements.py")
+    code, said = run(tmp_path, "tests/tools/update_statements.py")
     assert code == 0, said
     assert "Nothing is missing" in said
 
