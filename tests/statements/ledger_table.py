@@ -35,11 +35,11 @@ def page(rows):
     statements, failed = {row["statement"] for row in rows}, sum(not row["holds"] for row in rows)
     seeds = min(result["seeds"] for row in rows for result in row["results"])
     loose = sum(row["loose"] for row in rows)
+    held = f"{failed} of them {'do' if failed > 1 else 'does'} not hold" if failed else "All of them hold"
     parts = [
         f"The ledger holds {len(rows)} measurements of {len(statements)} statements and claims, each at three or more "
-        f"shapes with at least {seeds} seeds a shape. Of these rows {failed or 'none'} "
-        f"{'do' if failed > 1 else 'does'} not hold; {loose} stay too far from their bound to refute its constant, "
-        "and say so.\n"
+        f"shapes with at least {seeds} seeds a shape. {held}; {loose} stay too far from their bound to refute its "
+        "constant, and say so.\n"
     ]
     names = titles()
     heads = {str(read(path).chapter): read(path).markdown[0].source.split("\n")[0][2:] for path in chapter_paths()}
