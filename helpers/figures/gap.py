@@ -5,10 +5,10 @@ import numpy as np
 import torch
 
 from helpers import theory
-from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, points
+from helpers.figures.style import FADED, INK, SHADES, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
 
-INK, DEAD, BAND = CAST["theory"]["color"], "#8A8A8A", "#EBD9D3"
+BAND = "#EBD9D3"
 RIGHT, WRONG, SAFE = "#0072B2", "#B3332B", "#DDEEE0"
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 NAMES = {"gaussian": "Gaussian", "rank-one": "rank-one"}
@@ -55,9 +55,9 @@ def forbidden_band(strengths, swept, smoothing):
         for strength, row in zip(strengths, rows, strict=True):
             alive = [np.sort(column_norms(point.S).numpy()) for point in row if point.m]
             for norms in alive:
-                ax.plot([strength] * len(norms), norms, "o", color=DEAD, markersize=2.5)
+                ax.plot([strength] * len(norms), norms, "o", color=FADED, markersize=2.5)
                 ax.plot(strength, norms[0], **points("group Lasso", label=None, markersize=6))
-            ax.plot(strength, 0, "|", color=DEAD, markersize=7, clip_on=False)
+            ax.plot(strength, 0, "|", color=FADED, markersize=7, clip_on=False)
         ax.plot([], [], **points("group Lasso", label="smallest nonzero column"))
         ax.text(fine[150], edge[150] * 0.35, "no column here", ha="center", color="#6B3A2C")
         ax.set_title(rf"{NAMES[ensemble]} data, $\kappa \approx {kappa:.1f}$")

@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import theory
-from helpers.figures.style import CAST, SHADES, decorate, line, points
+from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, line, points
 
-INK, FADED = CAST["theory"]["color"], "#9A9A9A"
 MARKERS = "os^Dv"  # one for each of a family of curves, beside the shade
 POWERS = {
     1: CAST["group Lasso"] | {"label": "group Lasso, $q = 1$"},

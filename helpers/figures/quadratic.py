@@ -5,9 +5,8 @@ import numpy as np
 
 from helpers import theory
 from helpers.figures import style
-from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, points
+from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, draw_threshold, line, points
 
-INK, DEAD = CAST["theory"]["color"], "#9A9A9A"
 MARKERS = "os^D"
 
 
@@ -50,7 +49,7 @@ def landscape(fractions, shifts, predicted, onset):
         offset = (0, 7) if i == 0 else (0, -13)
         left.annotate(rf"$i = {i + 1}$", (fractions[0][-2], shifts[-2, i]), color=shade, ha="right", xytext=offset,
                       textcoords="offset points")  # fmt: skip
-    left.axhline(0, color=DEAD, linewidth=1)
+    left.axhline(0, color=FADED, linewidth=1)
     decorate(left, xlabel=r"$\lambda\,/\,(4\sqrt{\beta}\,\mu_r)$", ylabel=r"$p_i - \mu_i$")
     ranks = np.linspace(1, max(onset) + 0.4, 100)
     right.plot(ranks, theory.further_strength(1.0, ranks, 1.0) / theory.critical_strength(1.0, 1.0, "rank-one"),
@@ -73,7 +72,7 @@ def unit_norms(paths, ends, threshold):
     first, {name: (k,)} with names of the cast."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.6), sharey=True)
     alive = paths[-1] > threshold
-    left.plot(range(1, len(paths) + 1), paths[:, ~alive], color=DEAD, linewidth=0.9)
+    left.plot(range(1, len(paths) + 1), paths[:, ~alive], color=FADED, linewidth=0.9)
     left.plot(range(1, len(paths) + 1), paths[:, alive], color=CAST["group Lasso"]["color"], linewidth=2.2)
     for who, norms in ends.items():
         ordered = norms.sort(descending=True).values
@@ -116,7 +115,7 @@ def noise_cost(sizes, totals, lost, traces):
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.7))
     fine = np.geomspace(sizes[0] * 0.9, sizes[-1] * 1.1, 100)
     left.plot(fine, 1 + lost / fine, **line("theory", label=r"$1 + \alpha/n$"))
-    left.axhline(1, color=DEAD, linewidth=1, linestyle=":")
+    left.axhline(1, color=FADED, linewidth=1, linestyle=":")
     left.errorbar(sizes, totals[0], 2 * totals[1], capsize=3, **points("oracle", label="measured, ± 2 s.e."))
     ranks = np.linspace(1, max(traces) + 0.4, 100)
     right.plot(ranks, theory.trace_limit(ranks) / ranks, **line("theory", label="$1/(2 + r)$"))

@@ -5,13 +5,14 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+INK, FADED = "#222222", "#8A8A8A"  # what theory says; columns that are small or dead
 # The same thing has the same colour, marker and line in every chapter (Okabe and Ito's colour-blind-safe palette).
 CAST = {
     "no penalty": {"color": "#D55E00", "marker": "o", "linestyle": (0, (5, 1.5))},
     "weight decay": {"color": "#B07C00", "marker": "s", "linestyle": (0, (3, 1, 1, 1))},
     "group Lasso": {"color": "#0072B2", "marker": "^", "linestyle": "-"},
     "oracle": {"color": "#00785A", "marker": "D", "linestyle": (0, (1, 1))},
-    "theory": {"color": "#222222", "linestyle": "-"},
+    "theory": {"color": INK, "linestyle": "-"},
 }
 SHADES = sns.color_palette("cividis", 6)  # for families of curves: ordered, readable in grey
 
