@@ -5,17 +5,17 @@ Shared by several chapters, in the order in which a reader meets them:
     problems             truths, measurements, the loss f(UUᵀ) with its derivatives; Gaussian and rank-one
     penalties            group Lasso, weight decay, one family for both; the natural scales
     training             gradient descent for a batch of runs, fine-tuning, and L-BFGS to a converged point
-    pruning              column norms, and keeping the large columns
-    objective            F = f + penalty as one function with value, gradient and Hessian
+    pruning              column norms, keeping the large columns, loss and error against their number
+    objective            F = f + penalty as one function: value, gradient, Hessian, and a minimiser
     isometry             how far a measurement operator is from an isometry on low rank
     rotations            turns of the columns that leave UUᵀ alone; random frames; angles
-    certificates         is a point second-order stationary: gradient norm, smallest Hessian eigenvalue
+    certificates         what a computation shows of a second-order point: gradient norm, a Ritz value
     stack                many data sets as one batched problem
     networks             quadratic networks as torch modules
     checks               what the checks of the problem sets share
     arguments            argument checks, seeded generators, the ranges of a page's parameters
 
-Rooms with a module for each chapter:
+Rooms, most modules one chapter's:
 
     theory               closed forms and bounds, all of them as `theory.name`
     theory.sensing       chapter 1: counting unknowns, isometry radii, natural scales
@@ -23,8 +23,8 @@ Rooms with a module for each chapter:
     theory.frames        chapter 3: what random frames keep when columns are pruned
     theory.gap           chapter 4: the gap, the window, the main theorems
     theory.guarantee     chapter 4 before any data: columns there can be, measurements that are enough
-    theory.tuning        chapter 5: rates, Cramér–Rao, one minimum
-    theory.quadratic     chapter 6: the landscape of quadratic networks
+    theory.tuning        chapter 5: rates up to the largest step, Cramér–Rao, one minimum
+    theory.quadratic     chapter 6: inputs, samples, landscape, noise to second order in 1/n
     theory.digits        chapter 7: what a homogeneous unit costs
     proofs               proofs that run: the lines of a proof evaluated on an instance
     proofs.sensing       chapter 1

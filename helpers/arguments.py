@@ -2,6 +2,7 @@
 what is expected; nothing is clipped or converted silently."""
 
 import math
+import textwrap
 from numbers import Integral, Real
 
 import numpy as np
@@ -105,7 +106,7 @@ def ranges(**parameters):
     for name, (value, low, high) in parameters.items():
         if not all(low <= entry <= high for entry in np.atleast_1d(value)):
             raise ValueError(f"{name} = {value} is out of range. Valid: {valid}.")
-    print(f"Valid: {valid}.")
+    print(textwrap.fill(f"Valid: {valid}.", 84))
 
 
 def generator(seed, device="cpu"):

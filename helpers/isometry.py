@@ -51,5 +51,5 @@ def _truncate(S, rank):
 
 
 def column_curvatures(problem, U):
-    """κ_i = ‖𝒜(u_iu_iᵀ)‖²/(n‖u_i‖⁴) for each column of U (d, k), none of them zero: shape (k,) (gap lemma)."""
+    """κ_i = ‖𝒜(u_iu_iᵀ)‖²/(n‖u_i‖⁴) for each column of U (d, k), none of them zero: shape (k,) (Lemma 4.1)."""
     return isometry_ratio(problem, U.mT[:, :, None] * U.mT[:, None, :])

@@ -1,4 +1,4 @@
-"""Penalties on the columns of U (chapters 1 to 3): R(U) = λ Σ_i h(‖u_i‖²), with u_i the i-th column of U.
+"""Penalties on the columns of U (from chapter 1 on): R(U) = λ Σ_i h(‖u_i‖²), with u_i the i-th column of U.
 
 One family holds all of them: h(x) = x (x + β)^(q/2 − 1), which tends to ‖u_i‖^q as β → 0.
 """

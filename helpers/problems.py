@@ -162,7 +162,7 @@ class Empirical(_Problem):
         return sum((part[..., None] * rows).mT @ rows for part, rows in chunks)
 
     def curvature(self, E):
-        """f''E = (2/n) 𝒜*𝒜 E for a symmetric E (..., d, d)."""
+        """f''E = (2/n) 𝒜*𝒜 E for a symmetric E (..., d, d). ⟨vvᵀ, f''vvᵀ⟩ is 2κ with the κ of chapter 4 at a unit v."""
         if self.gram is not None:
             return smat(2 * svec(E) @ self.gram)
         return 2 / self.n * self.adjoint(self.measure(E))

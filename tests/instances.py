@@ -12,7 +12,7 @@ from helpers.proofs.points import ZERO, Point
 from helpers.pruning import column_norms
 from helpers.training import gaussian_init
 
-ENSEMBLES = {"gaussian": "Gaussian", "rank-one": "rank-one"}  # the name in code: the name in words
+ENSEMBLE_NAMES = {"gaussian": "Gaussian", "rank-one": "rank-one"}  # the name in code: the name in words
 
 
 def gaussian(*shape, seed):
@@ -40,7 +40,7 @@ def distance(A, B):
 
 def either(seed):
     """One of the two ensembles, in turn."""
-    return list(ENSEMBLES)[seed % 2]
+    return list(ENSEMBLE_NAMES)[seed % 2]
 
 
 def data(seed, d, r, n, *, noise=0.3, ensemble="gaussian", condition=1.2):

@@ -1,11 +1,13 @@
 """Proofs that run: the key inequalities of a proof, evaluated step by step on one instance.
 
-Each module here mirrors a chapter. A function takes the objects of a statement and returns its steps, a list of `Step`;
+A module for each chapter; chapter 4 has three, `gap`, `approximate` and `guarantee`, and `points` and `hypotheses` hold
+what they look at. A function takes the objects of a statement and returns its steps, a list of `Step`;
 `show` prints them as a table, so that one sees where a bound is tight, and a test asserts that every step holds.
 """
 
 from typing import NamedTuple
 
+import torch
 from IPython.display import Markdown
 
 
@@ -29,6 +31,16 @@ class Step(NamedTuple):
         """Whether the line is true here, up to `tolerance` relative to the larger side."""
         allowed = tolerance * max(abs(self.left), abs(self.right), 1e-12)
         return abs(self.slack) <= allowed if self.relation == "=" else self.slack >= -allowed
+
+
+def step(claim, left, relation, right):
+    """A `Step` of numbers or tensors with one entry."""
+    return Step(claim, float(left), relation, float(right))
+
+
+def ranked(x):
+    """Σ_i i x_i for x (n,): one number that tells vectors apart, for a step that says two of them are equal."""
+    return (torch.arange(1, len(x) + 1) * x).sum()
 
 
 def show(steps):

@@ -10,7 +10,7 @@ import torch
 
 from helpers import theory
 from helpers.isometry import column_curvatures
-from helpers.proofs import Step
+from helpers.proofs import step
 from helpers.proofs.gap import derivatives, scales
 from helpers.proofs.points import ZERO
 
@@ -26,14 +26,14 @@ def scaling(point, i):
     room = point.epsilon * v + point.gamma * v**2
     tau = theory.robust_gap_bound(point.epsilon, point.gamma, lam, beta, kappa)
     return [
-        _step(r"$\lvert F'(0)\rvert \le \varepsilon v$", first.abs(), "≤", point.epsilon * v),
-        _step(r"$F''(0) = F'(0) + 8\kappa_ip^2 - 4\lambda p^2\lvert h''(p)\rvert$", second, "=",
+        step(r"$\lvert F'(0)\rvert \le \varepsilon v$", first.abs(), "≤", point.epsilon * v),
+        step(r"$F''(0) = F'(0) + 8\kappa_ip^2 - 4\lambda p^2\lvert h''(p)\rvert$", second, "=",
               first + 8 * kappa * v**4 - 4 * lam * bend * v**4),
-        _step(r"$-\gamma p \le F''(0)$", -point.gamma * v**2, "≤", second),
-        _step(r"$\lvert h''(4\beta)\rvert \le \lvert h''(p)\rvert$", -point.penalty.d2h(4 * beta), "≤", bend),
-        _step(r"$4\lambda\lvert h''(p)\rvert p^2 \le \varepsilon v + \gamma p + 8\kappa_ip^2$",
+        step(r"$-\gamma p \le F''(0)$", -point.gamma * v**2, "≤", second),
+        step(r"$\lvert h''(4\beta)\rvert \le \lvert h''(p)\rvert$", -point.penalty.d2h(4 * beta), "≤", bend),
+        step(r"$4\lambda\lvert h''(p)\rvert p^2 \le \varepsilon v + \gamma p + 8\kappa_ip^2$",
               4 * lam * bend * v**4, "≤", room + 8 * kappa * v**4),
-        _step(r"$v$ and its bound", v, "≤", tau),
+        step(r"$v$ and its bound", v, "≤", tau),
     ]  # fmt: skip
 
 
@@ -59,16 +59,16 @@ def count(point):
     zeta = most * sigma - lam * h4 * rho * (sigma * (2 - sigma) / (1 - rho**2)).sqrt()
     blurred = point.epsilon / (4 * math.sqrt(beta * (1 - rho)))
     return [
-        _step(r"$\lVert K\rVert \le \rho$", torch.linalg.matrix_norm(K, 2), "≤", rho),
-        _step(r"$1 + \lVert Mx\rVert = 1$: $x$ lies in the kernel of $M$", 1 + (problem.M @ x).norm(), "=", 1.0),
-        _step(r"$2c\,y^\top Py + \lambda y^\top Db \le -x^\top Ex + \lvert x^\top YP^{-1/2}b\rvert$",
+        step(r"$\lVert K\rVert \le \rho$", torch.linalg.matrix_norm(K, 2), "≤", rho),
+        step(r"$1 + \lVert Mx\rVert = 1$: $x$ lies in the kernel of $M$", 1 + (problem.M @ x).norm(), "=", 1.0),
+        step(r"$2c\,y^\top Py + \lambda y^\top Db \le -x^\top Ex + \lvert x^\top YP^{-1/2}b\rvert$",
               middle, "≤", blur - x @ point.E @ x),
-        _step(r"$\lvert x^\top YP^{-1/2}b\rvert \le \varepsilon/(4\sqrt{\beta(1-\rho)})$", blur, "≤", blurred),
-        _step(r"$1 - \rho \le \sigma$", 1 - rho, "≤", sigma),
-        _step(r"$\lVert b\rVert^2 \le (2-\sigma)/(1-\rho^2)$", b @ b, "≤", (2 - sigma) / (1 - rho**2)),
-        _step(r"$\zeta(\sigma) \le 2c\,y^\top Py + \lambda y^\top Db$", zeta, "≤", middle),
-        *[_step(r"$\zeta(1-\rho) \le \zeta(\sigma)$, as $\zeta(1-\rho) > 0$", final, "≤", zeta)] * (final > 0),
-        _step(r"so the condition fails", final, "≤", point.deviations[1] + blurred),
+        step(r"$\lvert x^\top YP^{-1/2}b\rvert \le \varepsilon/(4\sqrt{\beta(1-\rho)})$", blur, "≤", blurred),
+        step(r"$1 - \rho \le \sigma$", 1 - rho, "≤", sigma),
+        step(r"$\lVert b\rVert^2 \le (2-\sigma)/(1-\rho^2)$", b @ b, "≤", (2 - sigma) / (1 - rho**2)),
+        step(r"$\zeta(\sigma) \le 2c\,y^\top Py + \lambda y^\top Db$", zeta, "≤", middle),
+        *[step(r"$\zeta(1-\rho) \le \zeta(\sigma)$, as $\zeta(1-\rho) > 0$", final, "≤", zeta)] * (final > 0),
+        step(r"so the condition fails", final, "≤", point.deviations[1] + blurred),
     ]  # fmt: skip
 
 
@@ -94,23 +94,19 @@ def closeness(point):
         gamma=point.gamma, tau=point.tau, small=small.shape[1], rho=rho,
     )  # fmt: skip
     return [
-        _step(r"$\langle\nabla f(X), \Delta\rangle = \frac2n\lVert\mathcal{A}(\Delta)\rVert^2 + \frac2n\langle "
+        step(r"$\langle\nabla f(X), \Delta\rangle = \frac2n\lVert\mathcal{A}(\Delta)\rVert^2 + \frac2n\langle "
               r"\mathcal{A}(R), \mathcal{A}(\Delta)\rangle - \frac2n\langle\mathcal{A}^*w, \Delta\rangle$",
               (slope * difference).sum(), "=", 2 * point.alpha * size**2 + extra - noise),
-        _step(r"$\frac1n\lvert\langle\mathcal{A}(R), \mathcal{A}(\Delta)\rangle\rvert \le "
+        step(r"$\frac1n\lvert\langle\mathcal{A}(R), \mathcal{A}(\Delta)\rangle\rvert \le "
               r"(k-m)\tau^2\bar\alpha\lVert\Delta\rVert_F$",
               extra.abs() / 2, "≤", (point.U.shape[1] - m) * point.tau**2 * upper * size),
-        _step(r"$\lVert U_S^+\rVert \le (4\beta(1-\rho'))^{-1/2}$",
+        step(r"$\lVert U_S^+\rVert \le (4\beta(1-\rho'))^{-1/2}$",
               torch.linalg.matrix_norm(pinv, 2), "≤", (4 * beta * (1 - rho)) ** -0.5),
-        _step(r"$\lVert U_SDU_S^+\rVert_F \le \sqrt{(1+\rho')/(1-\rho')}\,\lVert h'(p_S)\rVert$",
+        step(r"$\lVert U_SDU_S^+\rVert_F \le \sqrt{(1+\rho')/(1-\rho')}\,\lVert h'(p_S)\rVert$",
               (S @ torch.diag(slopes) @ pinv).norm(), "≤", stretch),
-        _step(r"$\langle\nabla f(X), \Delta - P'\Delta P'\rangle \le (\lambda\sqrt{\tfrac{1+\rho'}{1-\rho'}}\,\lVert "
+        step(r"$\langle\nabla f(X), \Delta - P'\Delta P'\rangle \le (\lambda\sqrt{\tfrac{1+\rho'}{1-\rho'}}\,\lVert "
               r"h'(p_S)\rVert + \sqrt2\,z)\,\lVert\Delta\rVert_F$", inside, "≤", (lam * stretch + 2**0.5 * z) * size),
-        _step(r"$-\langle\nabla f(X), P'MP'\rangle \le \Lambda\lVert\Delta\rVert_F^2/\mu_r$",
+        step(r"$-\langle\nabla f(X), P'MP'\rangle \le \Lambda\lVert\Delta\rVert_F^2/\mu_r$",
               -(slope * missed).sum(), "≤", level * size**2 / problem.mu_r),
-        _step(r"$\lVert\Delta\rVert_F$ and the bound of (iii)", size, "≤", bound),
+        step(r"$\lVert\Delta\rVert_F$ and the bound of (iii)", size, "≤", bound),
     ]  # fmt: skip
-
-
-def _step(claim, left, relation, right):
-    return Step(claim, float(left), relation, float(right))

@@ -12,7 +12,7 @@ from helpers import theory
 from helpers.arguments import generator
 from helpers.isometry import column_curvatures
 from helpers.objective import Objective
-from helpers.proofs import Step
+from helpers.proofs import step
 
 
 def scaling(point, i):
@@ -23,14 +23,14 @@ def scaling(point, i):
     lam, beta, dh, bend = _penalty_at(point, p)
     wide = lam >= theory.threshold_strength(beta, kappa)
     return [
-        _step(r"$F'(0) - 2\lambda p h'(p) = 2a$", first - 2 * lam * p * dh, "=", 2 * a),
-        _step(r"$F''(0) = 2a + 8\kappa_ip^2 + \lambda(2ph'(p) + 4p^2h''(p))$", second, "=",
+        step(r"$F'(0) - 2\lambda p h'(p) = 2a$", first - 2 * lam * p * dh, "=", 2 * a),
+        step(r"$F''(0) = 2a + 8\kappa_ip^2 + \lambda(2ph'(p) + 4p^2h''(p))$", second, "=",
               2 * a + 8 * kappa * p**2 + lam * (2 * p * dh - 4 * p**2 * bend)),
-        _step(r"$a = -\lambda p h'(p)$", a, "=", -lam * p * dh),
-        _step(r"$4\lambda p^2\lvert h''(p)\rvert \le 8\kappa_ip^2$", 4 * lam * p**2 * bend, "≤", 8 * kappa * p**2),
-        _step(r"$\lvert h''(p)\rvert \le 2\kappa_i/\lambda$", bend, "≤", 2 * kappa / lam),
-        _step(r"$\ell \le \lVert u_i\rVert$ for $\kappa = \kappa_i$", theory.gap_edge(lam, kappa, beta), "≤", p.sqrt()),
-        _step(r"$\frac12(\lambda/\kappa_i)^{1/3} \le \lVert u_i\rVert$, if $\lambda \ge 5^{5/2}\kappa_i\beta^{3/2}$",
+        step(r"$a = -\lambda p h'(p)$", a, "=", -lam * p * dh),
+        step(r"$4\lambda p^2\lvert h''(p)\rvert \le 8\kappa_ip^2$", 4 * lam * p**2 * bend, "≤", 8 * kappa * p**2),
+        step(r"$\lvert h''(p)\rvert \le 2\kappa_i/\lambda$", bend, "≤", 2 * kappa / lam),
+        step(r"$\ell \le \lVert u_i\rVert$ for $\kappa = \kappa_i$", theory.gap_edge(lam, kappa, beta), "≤", p.sqrt()),
+        step(r"$\frac12(\lambda/\kappa_i)^{1/3} \le \lVert u_i\rVert$, if $\lambda \ge 5^{5/2}\kappa_i\beta^{3/2}$",
               theory.gap_edge(lam, kappa) if wide else 0.0, "≤", p.sqrt()),
     ]  # fmt: skip
 
@@ -46,8 +46,8 @@ def comparison(ensemble, d, n, *, seed=0):
     process = torch.kron(z, first.flatten()) - torch.kron(other_z, second.flatten())
     bound = (z - other_z).square().sum() + (2 if gaussian else 1) * (v - other_v).square().sum()
     return [
-        _step(r"$\lVert z\rVert_2 \le 1$", torch.linalg.vector_norm(z), "≤", 1.0),
-        _step(r"$\mathbb{E}(Y_{v,z} - Y_{v',z'})^2 \le \mathbb{E}(Z_{v,z} - Z_{v',z'})^2$",
+        step(r"$\lVert z\rVert_2 \le 1$", torch.linalg.vector_norm(z), "≤", 1.0),
+        step(r"$\mathbb{E}(Y_{v,z} - Y_{v',z'})^2 \le \mathbb{E}(Z_{v,z} - Z_{v',z'})^2$",
               process.square().sum(), "≤", bound),
     ]  # fmt: skip
 
@@ -64,20 +64,20 @@ def certificate(point):
     level = theory.certificate_level(lam, beta, gamma=point.gamma, tau=p.sqrt().item(), kappa=point.kappa)
     if point.exact:
         return [
-            _step(
+            step(
                 r"$F''(0) = 2v^\top\nabla f(X)v + 2\lambda/\sqrt\beta$", second, "=", 2 * (v @ slope @ v) + 2 * level
             ),
-            _step(r"$0 \le F''(0)$", 0, "≤", second),
-            _step(r"$-\lambda/\sqrt\beta \le \lambda_{\min}(\nabla f(X))$", -level, "≤", v @ slope @ v),
+            step(r"$0 \le F''(0)$", 0, "≤", second),
+            step(r"$-\lambda/\sqrt\beta \le \lambda_{\min}(\nabla f(X))$", -level, "≤", v @ slope @ v),
         ]
     whole = 2 * (v @ slope @ v + spread + lam * (dh - 2 * bend * (u @ v) ** 2))
     return [
-        _step(r"$F''(0) = 2v^\top\nabla f(X)v + \frac2n\lVert\mathcal{A}(uv^\top + vu^\top)\rVert^2 + 2\lambda h'(p_j) "
+        step(r"$F''(0) = 2v^\top\nabla f(X)v + \frac2n\lVert\mathcal{A}(uv^\top + vu^\top)\rVert^2 + 2\lambda h'(p_j) "
               r"+ 4\lambda h''(p_j)\langle u, v\rangle^2$", second, "=", whole),
-        _step(r"$-\gamma \le F''(0)$", -point.gamma, "≤", second),
-        _step(r"$\frac1n\lVert\mathcal{A}(uv^\top + vu^\top)\rVert^2 \le 4\kappa\lVert u\rVert^2$",
+        step(r"$-\gamma \le F''(0)$", -point.gamma, "≤", second),
+        step(r"$\frac1n\lVert\mathcal{A}(uv^\top + vu^\top)\rVert^2 \le 4\kappa\lVert u\rVert^2$",
               spread, "≤", 4 * point.kappa * p),
-        _step(r"$-\Lambda \le \lambda_{\min}(\nabla f(X))$", -level, "≤", v @ slope @ v),
+        step(r"$-\Lambda \le \lambda_{\min}(\nabla f(X))$", -level, "≤", v @ slope @ v),
     ]  # fmt: skip
 
 
@@ -92,18 +92,18 @@ def training_loss(point):
     gain = (slope * point.difference).sum()
     excess = theory.fit_excess(point.p, problem.mu_r, lam, beta, point.alpha)
     return [
-        _step(r"$f(X) = f(M) + \langle\nabla f(X), \Delta\rangle - \frac1n\lVert\mathcal{A}(\Delta)\rVert^2$",
+        step(r"$f(X) = f(M) + \langle\nabla f(X), \Delta\rangle - \frac1n\lVert\mathcal{A}(\Delta)\rVert^2$",
              loss, "=", truth_loss + gain - spread),
-        _step(r"$\langle\nabla f(X), X\rangle = -\lambda\sum_ip_ih'(p_i)$", (slope * X).sum(), "=", -shrinking),
-        _step(r"$-\frac{\lambda}{\sqrt\beta}\,\mathrm{tr}\,M \le \langle\nabla f(X), M\rangle$",
+        step(r"$\langle\nabla f(X), X\rangle = -\lambda\sum_ip_ih'(p_i)$", (slope * X).sum(), "=", -shrinking),
+        step(r"$-\frac{\lambda}{\sqrt\beta}\,\mathrm{tr}\,M \le \langle\nabla f(X), M\rangle$",
               -level * trace, "≤", (slope * problem.M).sum()),
-        _step(r"(i)", loss + shrinking + spread, "≤", theory.fit_bound(truth_loss, trace, lam, beta)),
-        _step(r"$\langle\nabla f(X), \Delta\rangle \le \lambda\lVert h'(p)\rVert\,\lVert P\Delta P\rVert_F + "
+        step(r"(i)", loss + shrinking + spread, "≤", theory.fit_bound(truth_loss, trace, lam, beta)),
+        step(r"$\langle\nabla f(X), \Delta\rangle \le \lambda\lVert h'(p)\rVert\,\lVert P\Delta P\rVert_F + "
               r"\frac{\lambda}{\sqrt\beta\mu_r}\lVert P'\Delta\rVert_F^2$", gain, "≤",
               lam * point.penalty.dh(p).norm() * inside + level / problem.mu_r * across**2),
-        _step(r"$\lVert P\Delta P\rVert_F^2 + \lVert P'\Delta\rVert_F^2 \le \lVert\Delta\rVert_F^2$",
+        step(r"$\lVert P\Delta P\rVert_F^2 + \lVert P'\Delta\rVert_F^2 \le \lVert\Delta\rVert_F^2$",
               inside**2 + across**2, "≤", point.error**2),
-        _step(r"(ii)", loss, "≤", truth_loss + excess),
+        step(r"(ii)", loss, "≤", truth_loss + excess),
     ]  # fmt: skip
 
 
@@ -116,21 +116,21 @@ def closeness(point):
     inside = -lam * ((W * slopes) @ W.T * difference).sum()
     args = (point.p, problem.r, problem.mu_r, lam, beta)
     return [
-        _step(r"$\langle\nabla f(X), \Delta\rangle = \frac2n\lVert\mathcal{A}(\Delta)\rVert^2 - \frac2n\langle "
+        step(r"$\langle\nabla f(X), \Delta\rangle = \frac2n\lVert\mathcal{A}(\Delta)\rVert^2 - \frac2n\langle "
               r"\mathcal{A}^*w, \Delta\rangle$", (slope * difference).sum(), "=", 2 * point.alpha * size**2 - noise),
-        _step(r"$\frac2n\langle\mathcal{A}^*w, \Delta\rangle \le 2\nu\sqrt{m+r}\,\lVert\Delta\rVert_F$",
+        step(r"$\frac2n\langle\mathcal{A}^*w, \Delta\rangle \le 2\nu\sqrt{m+r}\,\lVert\Delta\rVert_F$",
               noise, "≤", 2 * problem.nu * math.sqrt(point.m + problem.r) * size),
-        _step(r"$\langle\nabla f(X), \Delta\rangle = -\lambda\langle H, P\Delta P\rangle - \langle\nabla f(X), "
+        step(r"$\langle\nabla f(X), \Delta\rangle = -\lambda\langle H, P\Delta P\rangle - \langle\nabla f(X), "
               r"P'MP'\rangle$", (slope * difference).sum(), "=", inside - (slope * missed).sum()),
-        _step(r"$-\lambda\langle H, P\Delta P\rangle \le \lambda\lVert h'(p)\rVert\,\lVert P\Delta P\rVert_F$",
+        step(r"$-\lambda\langle H, P\Delta P\rangle \le \lambda\lVert h'(p)\rVert\,\lVert P\Delta P\rVert_F$",
               inside, "≤", lam * slopes.norm() * (P @ difference @ P).norm()),
-        _step(r"$-\langle\nabla f(X), P'MP'\rangle \le \frac{\lambda}{\sqrt\beta}\,\mathrm{tr}\,P'MP'$",
+        step(r"$-\langle\nabla f(X), P'MP'\rangle \le \frac{\lambda}{\sqrt\beta}\,\mathrm{tr}\,P'MP'$",
               -(slope * missed).sum(), "≤", lam * beta**-0.5 * missed.trace()),
-        _step(r"$\mathrm{tr}\,P'MP' \le \sqrt r\,\lVert P'\Delta P'\rVert_F$",
+        step(r"$\mathrm{tr}\,P'MP' \le \sqrt r\,\lVert P'\Delta P'\rVert_F$",
               missed.trace(), "≤", math.sqrt(problem.r) * (rest @ difference @ rest).norm()),
-        _step(r"$\mathrm{tr}\,P'MP' \le \lVert P'\Delta\rVert_F^2/\mu_r$",
+        step(r"$\mathrm{tr}\,P'MP' \le \lVert P'\Delta\rVert_F^2/\mu_r$",
               missed.trace(), "≤", (rest @ difference).square().sum() / problem.mu_r),
-        _step(r"$\lVert\Delta\rVert_F$ and the smaller bound", size, "≤",
+        step(r"$\lVert\Delta\rVert_F$ and the smaller bound", size, "≤",
               theory.closeness_bound(*args, nu=problem.nu, alpha=point.alpha)),
     ]  # fmt: skip
 
@@ -145,11 +145,11 @@ def count(point):
     if point.m < r:
         x = frame @ torch.linalg.svd(W.T @ frame).Vh[-1]
         return [
-            _step(r"$1 + \lVert W^\top x\rVert = 1$: $x$ is orthogonal to the columns", (W.T @ x).norm() + 1, "=", 1.0),
-            _step(r"$-\frac{\lambda}{\sqrt\beta} \le x^\top\nabla f(X)x$", -lam * beta**-0.5, "≤", x @ slope @ x),
-            _step(r"$x^\top\nabla f(X)x = -2c\,x^\top Mx + x^\top Ex$", x @ slope @ x, "=",
+            step(r"$1 + \lVert W^\top x\rVert = 1$: $x$ is orthogonal to the columns", (W.T @ x).norm() + 1, "=", 1.0),
+            step(r"$-\frac{\lambda}{\sqrt\beta} \le x^\top\nabla f(X)x$", -lam * beta**-0.5, "≤", x @ slope @ x),
+            step(r"$x^\top\nabla f(X)x = -2c\,x^\top Mx + x^\top Ex$", x @ slope @ x, "=",
                   -2 * c * x @ problem.M @ x + x @ E @ x),
-            _step(r"$2c\mu_r - \frac{\lambda}{\sqrt\beta} \le \lambda_{\max}(QEQ)$", least, "≤", point.deviations[0]),
+            step(r"$2c\mu_r - \frac{\lambda}{\sqrt\beta} \le \lambda_{\max}(QEQ)$", least, "≤", point.deviations[0]),
         ]  # fmt: skip
     if point.m == r:
         return []
@@ -157,13 +157,13 @@ def count(point):
     a = torch.linalg.svd(frame.T @ some).Vh[-1]
     x = some @ a
     return [
-        _step(r"$1 + \lVert Mx\rVert = 1$: $x$ lies in the kernel of $M$", (problem.M @ x).norm() + 1, "=", 1.0),
-        _step(r"$x^\top\nabla f(X)x = -\lambda\sum_ia_i^2h'(p_i)$", x @ slope @ x, "=",
+        step(r"$1 + \lVert Mx\rVert = 1$: $x$ lies in the kernel of $M$", (problem.M @ x).norm() + 1, "=", 1.0),
+        step(r"$x^\top\nabla f(X)x = -\lambda\sum_ia_i^2h'(p_i)$", x @ slope @ x, "=",
               -lam * (a**2 * point.penalty.dh(p)).sum()),
-        _step(r"$x^\top\nabla f(X)x = 2c\sum_ia_i^2p_i + x^\top Ex$", x @ slope @ x, "=",
+        step(r"$x^\top\nabla f(X)x = 2c\sum_ia_i^2p_i + x^\top Ex$", x @ slope @ x, "=",
               2 * c * (a**2 * p).sum() + x @ E @ x),
-        _step(r"$2c\,g_{\min} \le -x^\top Ex$", most, "≤", -x @ E @ x),
-        _step(r"$2c\,g_{\min} \le \lambda_{\max}(-Q'EQ')$", most, "≤", point.deviations[1]),
+        step(r"$2c\,g_{\min} \le -x^\top Ex$", most, "≤", -x @ E @ x),
+        step(r"$2c\,g_{\min} \le \lambda_{\max}(-Q'EQ')$", most, "≤", point.deviations[1]),
     ]  # fmt: skip
 
 
@@ -183,14 +183,14 @@ def after_count(point):
     eigenvalues, frobenius = theory.error_after_count(point.p, size, lam, beta, ensemble=problem.ensemble)
     off = (problem.M @ P - E @ P / 2 - (W * g) @ W.T).norm()
     return [
-        _step(r"1 plus what is left of the blocks of $M$ is 1", 1 + off, "=", 1.0),
-        _step(r"$1 + \lVert S - \frac14B^\top(G + \frac12A)^{-1}B\rVert_F = 1$", 1 + (corner - schur).norm(), "=", 1.0),
-        _step(r"$\lVert S\rVert \le q$", torch.linalg.matrix_norm(corner, 2), "≤", q),
-        _step(r"$\lVert T\rVert \le 2e/\sqrt3$", torch.linalg.matrix_norm(border, 2), "≤", 2 * e / math.sqrt(3)),
-        _step(r"$\max_i\lvert\mu_i - g(p)_{(i)}\rvert \le e/\sqrt3 + q$",
+        step(r"1 plus what is left of the blocks of $M$ is 1", 1 + off, "=", 1.0),
+        step(r"$1 + \lVert S - \frac14B^\top(G + \frac12A)^{-1}B\rVert_F = 1$", 1 + (corner - schur).norm(), "=", 1.0),
+        step(r"$\lVert S\rVert \le q$", torch.linalg.matrix_norm(corner, 2), "≤", q),
+        step(r"$\lVert T\rVert \le 2e/\sqrt3$", torch.linalg.matrix_norm(border, 2), "≤", 2 * e / math.sqrt(3)),
+        step(r"$\max_i\lvert\mu_i - g(p)_{(i)}\rvert \le e/\sqrt3 + q$",
               (mu - g.sort(descending=True).values).abs().max(), "≤", eigenvalues),
-        _step(r"$\lVert T\rVert_F \le \sqrt{2r}\,e$", border.norm(), "≤", math.sqrt(2 * r) * e),
-        _step(r"$\lVert X - M\rVert_F$ and its bound", point.error, "≤", frobenius),
+        step(r"$\lVert T\rVert_F \le \sqrt{2r}\,e$", border.norm(), "≤", math.sqrt(2 * r) * e),
+        step(r"$\lVert X - M\rVert_F$ and its bound", point.error, "≤", frobenius),
     ]  # fmt: skip
 
 
@@ -214,7 +214,3 @@ def derivatives(point, i, v):
     F, along = Objective(point.problem, point.penalty), torch.zeros_like(point.U)
     along[:, i] = v
     return (along * F.gradient(point.U)).sum(), (along * F.hessian_vector(point.U, along)).sum()
-
-
-def _step(claim, left, relation, right):
-    return Step(claim, float(left), relation, float(right))

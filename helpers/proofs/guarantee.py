@@ -6,7 +6,7 @@ import torch
 
 from helpers import theory
 from helpers.isometry import column_curvatures
-from helpers.proofs import Step
+from helpers.proofs import step
 from helpers.proofs.gap import scales
 
 
@@ -22,16 +22,12 @@ def a_priori(point):
     args, alpha = (point.p, problem.r, problem.mu_r, lam, beta), 1 - delta
     error = theory.closeness_bound(*args, nu=problem.nu, alpha=alpha) if alpha > 0 else math.inf
     return [
-        _step(r"$12\cdot5^{-3/2}\sqrt\beta \le p_ih'(p_i)$", 12 * 5**-1.5 * beta**0.5, "≤",
+        step(r"$12\cdot5^{-3/2}\sqrt\beta \le p_ih'(p_i)$", 12 * 5**-1.5 * beta**0.5, "≤",
               (p * point.penalty.dh(p)).min()),
-        _step(r"$m \le m_0$", point.m, "≤", theory.a_priori_count(truth_loss, trace, lam, beta)),
-        _step(r"$\lVert\Delta\rVert_F$ and the bound of Theorem 4.7 with $\alpha = 1-\delta$", point.error, "≤", error),
-        _step(r"$\lambda_{\max}(QEQ) \le 2\delta\lVert\Delta\rVert_F + 2\nu$",
+        step(r"$m \le m_0$", point.m, "≤", theory.a_priori_count(truth_loss, trace, lam, beta)),
+        step(r"$\lVert\Delta\rVert_F$ and the bound of Theorem 4.7 with $\alpha = 1-\delta$", point.error, "≤", error),
+        step(r"$\lambda_{\max}(QEQ) \le 2\delta\lVert\Delta\rVert_F + 2\nu$",
               point.deviations[0], "≤", 2 * delta * point.error + 2 * problem.nu),
-        _step(r"$\lambda_{\max}(-Q'EQ') \le 2\delta\lVert\Delta\rVert_F + 2\nu$",
+        step(r"$\lambda_{\max}(-Q'EQ') \le 2\delta\lVert\Delta\rVert_F + 2\nu$",
               point.deviations[1], "≤", 2 * delta * point.error + 2 * problem.nu),
     ]  # fmt: skip
-
-
-def _step(claim, left, relation, right):
-    return Step(claim, float(left), relation, float(right))

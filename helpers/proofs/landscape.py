@@ -11,7 +11,7 @@ import torch
 from helpers import theory
 from helpers.certificates import gradient_norm, smallest_eigenvalue
 from helpers.objective import Objective
-from helpers.proofs import Step
+from helpers.proofs import ranked, step
 from helpers.rotations import rotate
 
 
@@ -24,12 +24,12 @@ def schatten(penalty, U):
     tight = (norms - rows).argmin()
     spectrum = torch.linalg.eigvalsh(U @ U.mT).clamp(min=0)
     total = penalty.h(spectrum).sum()
-    squares = _ranked(U.square().sum(0))
+    squares = ranked(U.square().sum(0))
     return [
-        _step(r"$p_i = \sum_j W_{ij}^2 y_j$", squares, "=", _ranked(weights @ x)),
-        _step(r"$\sum_j W_{ij}^2 h(y_j) \le h(p_i)$, the $i$ of least slack", rows[tight], "≤", norms[tight]),
-        _step(r"$\sum_{ij} W_{ij}^2 h(y_j) = \operatorname{tr} h(X)$", rows.sum(), "=", total),
-        _step(r"$\operatorname{tr} h(X) \le \sum_i h(p_i)$", total, "≤", norms.sum()),
+        step(r"$p_i = \sum_j W_{ij}^2 y_j$", squares, "=", ranked(weights @ x)),
+        step(r"$\sum_j W_{ij}^2 h(y_j) \le h(p_i)$, the $i$ of least slack", rows[tight], "≤", norms[tight]),
+        step(r"$\sum_{ij} W_{ij}^2 h(y_j) = \operatorname{tr} h(X)$", rows.sum(), "=", total),
+        step(r"$\operatorname{tr} h(X) \le \sum_i h(p_i)$", total, "≤", norms.sum()),
     ]
 
 
@@ -41,9 +41,9 @@ def rotation(problem, penalty, U, i, j):
     slope = 2 * level * q * (d1(p) - d1(s))
     curve = level * (4 * q**2 * (d2(p) + d2(s)) - 2 * (p - s) * (d1(p) - d1(s)))
     return [
-        _step(r"$f$ is the same at $\theta = 0$ and $0.7$", problem.loss(U), "=", problem.loss(rotate(U, i, j, 0.7))),
-        _step(r"$\lambda\varphi'(0) = 2\lambda q\,(h'(p) - h'(s))$", first, "=", slope),
-        _step(r"$\lambda\varphi''(0)$ by its formula", second, "=", curve),
+        step(r"$f$ is the same at $\theta = 0$ and $0.7$", problem.loss(U), "=", problem.loss(rotate(U, i, j, 0.7))),
+        step(r"$\lambda\varphi'(0) = 2\lambda q\,(h'(p) - h'(s))$", first, "=", slope),
+        step(r"$\lambda\varphi''(0)$ by its formula", second, "=", curve),
     ]
 
 
@@ -62,12 +62,12 @@ def benign(problem, penalty, U):
     root = theory.shrunk_eigenvalue(mu[-1].item(), penalty.strength, penalty.smoothing)
     flat = 2 * penalty.strength * penalty.dh(torch.zeros_like(mu[-1])) - 4 * mu[-1]
     return [
-        _step(r"$\lVert Mu_i\rVert = g(p_i)\lVert u_i\rVert$", _ranked(image.norm(dim=0)), "=", _ranked(g * p.sqrt())),
-        _step(r"$u_i^\top Mu_i = g(p_i)\,p_i$", _ranked((columns * image).sum(0)), "=", _ranked(g * p)),
-        _step(r"$g(p_i) = \mu_i$", _ranked(g), "=", _ranked(mu)),
-        _step(r"$p_r$ is the root of $g(p) = \mu_r$", p[-1], "=", root),
-        _step(r"without $u_r$: second derivative $2\lambda h'(0) - 4\mu_r$", bend, "=", flat),
-        _step("… which is negative", bend, "≤", 0.0),
+        step(r"$\lVert Mu_i\rVert = g(p_i)\lVert u_i\rVert$", ranked(image.norm(dim=0)), "=", ranked(g * p.sqrt())),
+        step(r"$u_i^\top Mu_i = g(p_i)\,p_i$", ranked((columns * image).sum(0)), "=", ranked(g * p)),
+        step(r"$g(p_i) = \mu_i$", ranked(g), "=", ranked(mu)),
+        step(r"$p_r$ is the root of $g(p) = \mu_r$", p[-1], "=", root),
+        step(r"without $u_r$: second derivative $2\lambda h'(0) - 4\mu_r$", bend, "=", flat),
+        step("… which is negative", bend, "≤", 0.0),
     ]
 
 
@@ -77,12 +77,12 @@ def splitting(problem, penalty, U):
     x, mu = (torch.linalg.eigvalsh(A).clamp(min=0) for A in (X, problem.M))
     parts = theory.psi(x.numpy(), mu.numpy(), penalty.strength, penalty.smoothing)
     return [
-        _step(r"$\operatorname{tr} XM \le \sum_i x_i\mu_i$", (X * problem.M).sum(), "≤", (x * mu).sum()),
-        _step(r"$\sum_i (x_i - \mu_i)^2 \le \lVert X - M\rVert_F^2$", (x - mu).square().sum(), "≤",
+        step(r"$\operatorname{tr} XM \le \sum_i x_i\mu_i$", (X * problem.M).sum(), "≤", (x * mu).sum()),
+        step(r"$\sum_i (x_i - \mu_i)^2 \le \lVert X - M\rVert_F^2$", (x - mu).square().sum(), "≤",
               problem.error(U) ** 2),
-        _step(r"$\operatorname{tr} h(X) \le \sum_i h(p_i)$", penalty.h(x).sum(), "≤",
+        step(r"$\operatorname{tr} h(X) \le \sum_i h(p_i)$", penalty.h(x).sum(), "≤",
               penalty.h(U.square().sum(0)).sum()),
-        _step(r"$\sum_i \psi_{\mu_i}(x_i) \le F(U)$", parts.sum(), "≤", _value(problem, penalty, U)),
+        step(r"$\sum_i \psi_{\mu_i}(x_i) \le F(U)$", parts.sum(), "≤", _value(problem, penalty, U)),
     ]  # fmt: skip
 
 
@@ -94,12 +94,12 @@ def phases(mu, smoothing, points=20_000):
     zero = theory.critical_strength(mu, smoothing)
     best, fold = theory.global_strength(mu, smoothing), theory.fold_strength(mu, smoothing)
     return [
-        _step(r"$\lambda_0 \le \lambda_{\mathrm{glob}}$", zero, "≤", best),
-        _step(r"$\lambda_{\mathrm{glob}} \le \lambda_{\mathrm{fold}}$", best, "≤", fold),
-        _step(r"$\Gamma(p) \le \lambda_{\mathrm{glob}}$ on a grid of $p$", better.max(), "≤", best),
-        _step(r"… and comes within $10^{-4}$ of it", best * (1 - 1e-4), "≤", better.max()),
-        _step(r"$\Lambda(p) \le \lambda_{\mathrm{fold}}$ on a grid of $p$", full.max(), "≤", fold),
-        _step(r"… and comes within $10^{-4}$ of it", fold * (1 - 1e-4), "≤", full.max()),
+        step(r"$\lambda_0 \le \lambda_{\mathrm{glob}}$", zero, "≤", best),
+        step(r"$\lambda_{\mathrm{glob}} \le \lambda_{\mathrm{fold}}$", best, "≤", fold),
+        step(r"$\Gamma(p) \le \lambda_{\mathrm{glob}}$ on a grid of $p$", better.max(), "≤", best),
+        step(r"… and comes within $10^{-4}$ of it", best * (1 - 1e-4), "≤", better.max()),
+        step(r"$\Lambda(p) \le \lambda_{\mathrm{fold}}$ on a grid of $p$", full.max(), "≤", fold),
+        step(r"… and comes within $10^{-4}$ of it", fold * (1 - 1e-4), "≤", full.max()),
     ]
 
 
@@ -119,15 +119,16 @@ def slow_rotation(problem, penalty, U, i, j, theta):
     rate = theory.rotation_speed(p.item(), s.item(), penalty.strength, penalty.smoothing, exact=True)
     slope = penalty.strength * (p - s) * math.sin(2 * theta) * pull
     return [
-        _step(r"$p(\theta) = p\cos^2\theta + s\sin^2\theta$", orbit[:, i].square().sum(), "=", large),
-        _step(r"$\lVert U'(\theta)\rVert_F^2 = p + s$", tangent.square().sum(), "=", p + s),
-        _step(r"$\frac{dF}{d\theta} = \lambda(p-s)\sin 2\theta\,[h'(s(\theta)) - h'(p(\theta))]$", first, "=", slope),
-        _step(r"least eigenvalue of the block $= c_{\mathrm{exact}}$", torch.linalg.eigvalsh(block)[0], "=", rate),
+        step(r"$p(\theta) = p\cos^2\theta + s\sin^2\theta$", orbit[:, i].square().sum(), "=", large),
+        step(r"$\lVert U'(\theta)\rVert_F^2 = p + s$", tangent.square().sum(), "=", p + s),
+        step(r"$\frac{dF}{d\theta} = \lambda(p-s)\sin 2\theta\,[h'(s(\theta)) - h'(p(\theta))]$", first, "=", slope),
+        step(r"least eigenvalue of the block $= c_{\mathrm{exact}}$", torch.linalg.eigvalsh(block)[0], "=", rate),
     ]
 
 
 def robust(problem, penalty, U, i, j):
-    """Theorem 2.9 at any U with ‖u_i‖, ‖u_j‖ ≥ 2√β; ε and γ are the gradient norm and −λ_min(∇²F) (or 0) at U."""
+    """Theorem 2.9 at any U with ‖u_i‖, ‖u_j‖ ≥ 2√β; ε and γ are the gradient norm and max(0, residual −
+    Ritz value) of ∇²F at U, which can be below −λ_min."""
     p, s, q = _pair(U, i, j)
     p, s = torch.maximum(p, s), torch.minimum(p, s)
     level, epsilon = penalty.strength, gradient_norm(problem, U, penalty)
@@ -139,24 +140,24 @@ def robust(problem, penalty, U, i, j):
     middle = slope * (1 + t).sqrt() * (t.sqrt() + 1 - t) + third * (1 + t) * c
     bound = theory.robust_orthogonality_bound(epsilon.item(), gamma.item(), level, s.sqrt().item())
     return [
-        _step(r"$2\lambda\lvert q\rvert D \le \varepsilon\sqrt{p+s}$", 2 * level * q.abs() * gap, "≤",
+        step(r"$2\lambda\lvert q\rvert D \le \varepsilon\sqrt{p+s}$", 2 * level * q.abs() * gap, "≤",
               epsilon * (p + s).sqrt()),
-        _step(r"$4\lambda q^2(\lvert h''(p)\rvert + \lvert h''(s)\rvert) \le"
+        step(r"$4\lambda q^2(\lvert h''(p)\rvert + \lvert h''(s)\rvert) \le"
               r" 2\lambda(p-s)D + \varepsilon\sqrt{p+s} + \gamma(p+s)$", 4 * level * q**2 * bend, "≤",
               2 * level * (p - s) * gap + epsilon * (p + s).sqrt() + gamma * (p + s)),
-        _step(r"$\frac14s^{-3/2} \le \lvert h''(s)\rvert$", s**-1.5 / 4, "≤", -penalty.d2h(s)),
-        _step(r"$\frac14p^{-3/2} \le \lvert h''(p)\rvert$", p**-1.5 / 4, "≤", -penalty.d2h(p)),
-        _step(r"$(1+t^{3/2})c^3 \le \frac\varepsilon\lambda\sqrt{1+t}(\sqrt t+1-t)"
+        step(r"$\frac14s^{-3/2} \le \lvert h''(s)\rvert$", s**-1.5 / 4, "≤", -penalty.d2h(s)),
+        step(r"$\frac14p^{-3/2} \le \lvert h''(p)\rvert$", p**-1.5 / 4, "≤", -penalty.d2h(p)),
+        step(r"$(1+t^{3/2})c^3 \le \frac\varepsilon\lambda\sqrt{1+t}(\sqrt t+1-t)"
               r" + \frac{\gamma v}\lambda(1+t)c$", (1 + t**1.5) * c**3, "≤", middle),
-        _step(r"$c^3 \le 1.26\,\varepsilon/\lambda + 1.12\,(\gamma v/\lambda)c$", c**3, "≤",
+        step(r"$c^3 \le 1.26\,\varepsilon/\lambda + 1.12\,(\gamma v/\lambda)c$", c**3, "≤",
               1.26 * slope + 1.12 * third * c),
-        _step(r"$c \le$ the maximum of the theorem", c, "≤", bound),
+        step(r"$c \le$ the maximum of the theorem", c, "≤", bound),
     ]  # fmt: skip
 
 
 def too_few(problem, penalty, U):
-    """Corollary 2.10 at a second-order stationary point U (d, k) with k ≤ r: its columns carry the k largest
-    eigenvalues, F is the value of the best choice, and turning the last column away from it costs."""
+    """Corollary 2.10 at a second-order stationary point U (d, k), 1 ≤ k < r and λ < 2√βμ_k: its columns carry
+    the k largest eigenvalues, F is the value of the best choice, and turning the last column away from it costs."""
     k = U.shape[1]
     p, order = U.square().sum(0).sort(descending=True)
     mu = torch.linalg.eigvalsh(problem.M).flip(0)
@@ -168,15 +169,11 @@ def too_few(problem, penalty, U):
     bend = (turn * Objective(problem, penalty).hessian_vector(U, turn)).sum()
     slope = 4 * p[-1] * (mu[k - 1] - mu[k])
     return [
-        _step(r"$g(p_i) = \mu_i$, $i \le k$", _ranked(p + penalty.strength / 2 * penalty.dh(p)), "=", _ranked(mu[:k])),
-        _step(r"$F(U) = \sum_{i\le k}\psi_{\mu_i}(p_i) + \sum_{i>k}\mu_i^2$", _value(problem, penalty, U), "=", best),
-        _step(r"turning $u_k$: second derivative $4p_k(\mu_k - \mu_{k+1})$", bend, "=", slope),
-        _step("… which is not negative", 0.0, "≤", bend),
+        step(r"$g(p_i) = \mu_i$, $i \le k$", ranked(p + penalty.strength / 2 * penalty.dh(p)), "=", ranked(mu[:k])),
+        step(r"$F(U) = \sum_{i\le k}\psi_{\mu_i}(p_i) + \sum_{i>k}\mu_i^2$", _value(problem, penalty, U), "=", best),
+        step(r"turning $u_k$: second derivative $4p_k(\mu_k - \mu_{k+1})$", bend, "=", slope),
+        step("… which is not negative", 0.0, "≤", bend),
     ]
-
-
-def _step(claim, left, relation, right):
-    return Step(claim, float(left), relation, float(right))
 
 
 def _pair(U, i, j):
@@ -185,11 +182,6 @@ def _pair(U, i, j):
 
 def _value(problem, penalty, U):
     return Objective(problem, penalty).value(U)
-
-
-def _ranked(x):
-    """Σ_i i x_i: one number that tells vectors apart."""
-    return (torch.arange(1, len(x) + 1) * x).sum()
 
 
 def _along(path, like):

@@ -130,8 +130,8 @@ def converged(problem, penalty, *, k=None, seed=0):
 
 
 def points_along(problem, penalty, iterates):
-    """Iterates (T, d, k) of a run as a list of approximate `Point`s, ε and γ measured at each: ‖∇F‖_F, and the smallest
-    eigenvalue of ∇²F as Lanczos' method finds it."""
+    """Iterates (T, d, k) of a run as a list of approximate `Point`s, ε = ‖∇F‖_F and γ = max(0, residual −
+    Ritz value) measured at each: evidence for ∇²F ⪰ −γI, no proof."""
     found = certificate(problem, iterates, penalty, epsilon=1, gamma=1)
     gammas = (found.residual - found.smallest_eigenvalue).clamp(min=0)
     measured = zip(iterates, found.gradient_norm.tolist(), gammas.tolist(), strict=True)

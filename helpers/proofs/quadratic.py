@@ -15,7 +15,7 @@ from helpers import theory
 from helpers.arguments import number
 from helpers.networks import QuadraticNetwork
 from helpers.objective import Objective
-from helpers.proofs import Step
+from helpers.proofs import ranked, step
 from helpers.proofs.tuning import on_tangent, tangent_basis
 
 ROUNDING = 1e-8  # below it a number counts as zero at a point with ‖∇F‖ at most as large
@@ -32,10 +32,10 @@ def same_problem(problem, U, V):
     single, sums = other(eye), other((eye[:, None] + eye).flatten(0, 1)).reshape(len(U), len(U))
     read = ((sums - single[:, None] - single) / 2).detach()
     return [
-        _step(r"mean squared error of $\varphi_U$ equals $f(UU^\top)$", loss.detach(), "=", problem.loss(U)),
-        _step(r"its gradient in $U^\top$ is that of $f$: norm of the difference",
+        step(r"mean squared error of $\varphi_U$ equals $f(UU^\top)$", loss.detach(), "=", problem.loss(U)),
+        step(r"its gradient in $U^\top$ is that of $f$: norm of the difference",
               (slope.T - problem.gradient(U)).norm(), "≤", ROUNDING),
-        _step(r"$x^\top Sy$ from three outputs is $VV^\top$: norm of the difference",
+        step(r"$x^\top Sy$ from three outputs is $VV^\top$: norm of the difference",
               (read - V @ V.T).norm(), "≤", ROUNDING),
     ]  # fmt: skip
 
@@ -52,10 +52,10 @@ def other_inputs(difference, fourth):
     mean, square = (weight * outputs).sum(), (weight * outputs**2).sum()
     formula, with_bias = (theory.mean_square_output(difference.numpy(), fourth, bias=bias) for bias in (False, True))
     return [
-        _step(r"$\mathbb{E}(x^\top\Delta x)^2$ is the formula of (i)", square, "=", formula),
-        _step(r"$\min(2, m_4-1)\lVert\Delta\rVert_F^2 \le \mathbb{E}(x^\top\Delta x)^2$",
+        step(r"$\mathbb{E}(x^\top\Delta x)^2$ is the formula of (i)", square, "=", formula),
+        step(r"$\min(2, m_4-1)\lVert\Delta\rVert_F^2 \le \mathbb{E}(x^\top\Delta x)^2$",
               min(2.0, fourth - 1) * difference.square().sum(), "≤", square),
-        _step(r"$\min_b\mathbb{E}(x^\top\Delta x + b)^2$ is that of (ii)", square - mean**2, "=", with_bias),
+        step(r"$\min_b\mathbb{E}(x^\top\Delta x + b)^2$ is that of (ii)", square - mean**2, "=", with_bias),
     ]  # fmt: skip
 
 
@@ -77,15 +77,15 @@ def lower_isometry(problem, X):
     ratios = [problem.measure(Z).square().mean().sqrt() for Z in (X, Y, X - Y)]
     kappa = theory.curvature_bound(problem.d, problem.n, ensemble="rank-one")
     return [
-        _step(r"$\mathbb{E}Y^2 = 2 + \tau^2$", second, "=", 2 + trace**2),
-        _step(r"$\mathbb{E}Y^4 \le 60 + 32\lvert\tau\rvert + 12\tau^2 + \tau^4$", fourth, "≤",
+        step(r"$\mathbb{E}Y^2 = 2 + \tau^2$", second, "=", 2 + trace**2),
+        step(r"$\mathbb{E}Y^4 \le 60 + 32\lvert\tau\rvert + 12\tau^2 + \tau^4$", fourth, "≤",
               60 + 32 * trace.abs() + 12 * trace**2 + trace**4),
-        _step(r"$\mathbb{E}Y^4 \le 17\,(\mathbb{E}Y^2)^2$", fourth, "≤", 17 * second**2),
-        _step(r"$\mathbb{E}e^{-aZ} \le \exp(-a\,\mathbb{E}Z + \frac{a^2}2\mathbb{E}Z^2)$ at $a = 0.05$",
+        step(r"$\mathbb{E}Y^4 \le 17\,(\mathbb{E}Y^2)^2$", fourth, "≤", 17 * second**2),
+        step(r"$\mathbb{E}e^{-aZ} \le \exp(-a\,\mathbb{E}Z + \frac{a^2}2\mathbb{E}Z^2)$ at $a = 0.05$",
               (chances * (-a * forms**2).exp()).sum(), "≤", (-a * second + a**2 * fourth / 2).exp()),
-        _step(r"$(\lVert\mathcal{A}(X')\rVert - \lVert\mathcal{A}(X-X')\rVert)/\sqrt n"
+        step(r"$(\lVert\mathcal{A}(X')\rVert - \lVert\mathcal{A}(X-X')\rVert)/\sqrt n"
               r" \le \lVert\mathcal{A}(X)\rVert/\sqrt n$", ratios[1] - ratios[2], "≤", ratios[0]),
-        _step(r"$\lVert\mathcal{A}(X-X')\rVert/\sqrt n \le \sqrt{2\rho\bar\kappa}\,\lVert X-X'\rVert_F$",
+        step(r"$\lVert\mathcal{A}(X-X')\rVert/\sqrt n \le \sqrt{2\rho\bar\kappa}\,\lVert X-X'\rVert_F$",
               ratios[2], "≤", math.sqrt(2 * rank * kappa) * (X - Y).norm()),
     ]  # fmt: skip
 
@@ -107,19 +107,19 @@ def null_directions(problem, penalty, U):
     (bend,) = torch.autograd.grad(slope, angle)
     stationary = (p - half + penalty.strength / 4 * penalty.dh(p)) * columns
     steps = [
-        _step(r"$Mu_i = (p_i - \frac T2 + \frac\lambda4h'(p_i))u_i$: norm of the difference",
+        step(r"$Mu_i = (p_i - \frac T2 + \frac\lambda4h'(p_i))u_i$: norm of the difference",
               (images - stationary).norm(), "≤", ROUNDING),
-        _step(r"turning $v_1, v_d$: second derivative of $F$ is $8(x_1-x_d)(m_1-m_d)$", bend, "=",
+        step(r"turning $v_1, v_d$: second derivative of $F$ is $8(x_1-x_d)(m_1-m_d)$", bend, "=",
               8 * (x[-1] - x[0]) * (mu[-1] - mu[0])),
-        _step("... which is not negative", 0.0, "≤", bend),
-        _step(r"the $s$ largest eigenvalues are used: $\sum_i i\,m_i = \sum_i i\,\mu_i$",
-              _ranked(own), "=", _ranked(mu.flip(0)[:s])),
-        _step(r"$\frac T2$ from (6.3)", half, "=",
+        step("... which is not negative", 0.0, "≤", bend),
+        step(r"the $s$ largest eigenvalues are used: $\sum_i i\,m_i = \sum_i i\,\mu_i$",
+              ranked(own), "=", ranked(mu.flip(0)[:s])),
+        step(r"$\frac T2$ from (6.3)", half, "=",
               (missing + penalty.strength / 4 * penalty.dh(p).sum()) / (s + 2)),
     ]  # fmt: skip
     if s < min(problem.r, U.shape[1]):
         edge = penalty.strength / penalty.smoothing**0.5
-        steps.append(_step(r"$4\mu_{s+1} + 2T \le \lambda/\sqrt\beta$", 4 * mu.flip(0)[s] + 4 * half, "≤", edge))
+        steps.append(step(r"$4\mu_{s+1} + 2T \le \lambda/\sqrt\beta$", 4 * mu.flip(0)[s] + 4 * half, "≤", edge))
     return steps
 
 
@@ -137,13 +137,13 @@ def benign(problem, penalty, U):
     trace = problem.M.trace() - fewer.square().sum()
     edge = penalty.strength / penalty.smoothing**0.5
     return [
-        _step(r"$p_i + \frac\lambda4h'(p_i) = \mu_i + \frac T2$, both sides weighted by $i$ and summed",
-              _ranked(p + penalty.strength / 4 * penalty.dh(p)), "=", _ranked(mu + half)),
-        _step(r"$T$ from (6.4)", (mu - p).sum(), "=", 2 * half),
-        _step(r"$\sum_i i\,p_i$ is that of the one solution", _ranked(p), "=", _ranked(roots)),
-        _step(r"without $u_r$: second derivative $2(\lambda/\sqrt\beta - 4\mu_r - 2T)$ along $v_r$", bend, "=",
+        step(r"$p_i + \frac\lambda4h'(p_i) = \mu_i + \frac T2$, both sides weighted by $i$ and summed",
+              ranked(p + penalty.strength / 4 * penalty.dh(p)), "=", ranked(mu + half)),
+        step(r"$T$ from (6.4)", (mu - p).sum(), "=", 2 * half),
+        step(r"$\sum_i i\,p_i$ is that of the one solution", ranked(p), "=", ranked(roots)),
+        step(r"without $u_r$: second derivative $2(\lambda/\sqrt\beta - 4\mu_r - 2T)$ along $v_r$", bend, "=",
               2 * (edge - 4 * mu[-1] - 2 * trace)),
-        _step("... which is negative", bend, "≤", 0.0),
+        step("... which is negative", bend, "≤", 0.0),
     ]  # fmt: skip
 
 
@@ -162,11 +162,11 @@ def further(mu, penalty):
     grid = np.linspace(0, p[-1], 15)
     values = np.array([4 * (q - mu[-1]) - 2 * trace(q) + strength * theory.dh(q, beta) for q in grid])
     return [
-        _step(r"$2\mu_r/(r+1) \le T(0)$", 2 * mu[-1] / (r + 1), "≤", trace(0)),
-        _step(r"$D(0) \le \lambda/\sqrt\beta - 4\mu_r\frac{r+2}{r+1}$", values[0], "≤",
+        step(r"$2\mu_r/(r+1) \le T(0)$", 2 * mu[-1] / (r + 1), "≤", trace(0)),
+        step(r"$D(0) \le \lambda/\sqrt\beta - 4\mu_r\frac{r+2}{r+1}$", values[0], "≤",
               (strength - theory.further_strength(mu[-1], r, beta)) / beta**0.5),
-        _step("$D(p_r) = 0$, up to rounding", abs(values[-1]), "≤", ROUNDING),
-        _step(r"$D'' \ge 0$: least second difference on a grid", 0.0, "≤", np.diff(values, 2).min()),
+        step("$D(p_r) = 0$, up to rounding", abs(values[-1]), "≤", ROUNDING),
+        step(r"$D'' \ge 0$: least second difference on a grid", 0.0, "≤", np.diff(values, 2).min()),
     ]  # fmt: skip
 
 
@@ -183,8 +183,8 @@ def recovered(problem, U):
         sine, away = (u - frame[:, i] * (frame[:, i] @ u)).norm(), (problem.M @ u - mu[i] * u).norm()
         shift = rf"\lVert(M-\mu_{i + 1})\hat u_{i + 1}\rVert"
         steps += [
-            _step(rf"$\mathrm{{gap}}_{i + 1}\sin\angle(u_{i + 1}, v_{i + 1}) \le {shift}$", gap * sine, "≤", away),
-            _step(rf"${shift} \le 2\lVert X-M\rVert_{{\mathrm{{op}}}}$", away, "≤", 2 * distance),
+            step(rf"$\mathrm{{gap}}_{i + 1}\sin\angle(u_{i + 1}, v_{i + 1}) \le {shift}$", gap * sine, "≤", away),
+            step(rf"${shift} \le 2\lVert X-M\rVert_{{\mathrm{{op}}}}$", away, "≤", 2 * distance),
         ]
     return steps
 
@@ -196,17 +196,17 @@ def noise(problem):
     along = (U @ torch.linalg.pinv(U) * tangent_basis(U)).sum((-2, -1)) / r**0.5
     inverse = torch.linalg.inv(fisher)
     return [
-        _step(r"the form at $P/\sqrt r$", along @ fisher @ along, "=", 2.0 + r),
-        _step(r"$\mathrm{tr}\,\mathcal{G}^{-1} = \frac{\mathrm{dof}}2 - \frac r{2(2+r)}$",
+        step(r"the form at $P/\sqrt r$", along @ fisher @ along, "=", 2.0 + r),
+        step(r"$\mathrm{tr}\,\mathcal{G}^{-1} = \frac{\mathrm{dof}}2 - \frac r{2(2+r)}$",
               inverse.trace(), "=", theory.noise_limit(d, r)),
-        _step(r"$\langle P, \mathcal{G}^{-1}P\rangle = \frac r{2+r}$", r * along @ inverse @ along, "=",
+        step(r"$\langle P, \mathcal{G}^{-1}P\rangle = \frac r{2+r}$", r * along @ inverse @ along, "=",
               theory.trace_limit(r)),
-        _step(r"$2\,\mathrm{tr}\,\mathcal{G}^{-1} + \langle P, \mathcal{G}^{-1}P\rangle = \mathrm{dof}$",
+        step(r"$2\,\mathrm{tr}\,\mathcal{G}^{-1} + \langle P, \mathcal{G}^{-1}P\rangle = \mathrm{dof}$",
               2 * inverse.trace() + r * along @ inverse @ along, "=", float(theory.degrees_of_freedom(d, r))),
     ]  # fmt: skip
 
 
-def second_order(problem):
+def sample_correction(problem):
     """Proposition 6.9 on rank-one data (an `Empirical` problem with injective 𝒜 on T_M): q₁ and q₂ of its inputs, and
     the expansion of S⁻¹."""
     U, r = problem.U_star, problem.r
@@ -219,9 +219,9 @@ def second_order(problem):
     direct = [((zeta @ power) * zeta).sum(1) for power in (B, B @ B)]
     expansion = (torch.eye(len(B)).to(B) - D + D @ D - D @ D @ D) @ B
     return [
-        _step(r"$q_1 = \zeta^\top\mathcal{G}^{-1}\zeta$, mean over the inputs", direct[0].mean(), "=", q[0].mean()),
-        _step(r"$q_1q_2$ likewise", (direct[0] * direct[1]).mean(), "=", (q[0] * q[1]).mean()),
-        _step(r"$\mathrm{tr}\,\mathcal{G}^{-\frac12}(I - D + D^2 - D^3)\mathcal{G}^{-\frac12}"
+        step(r"$q_1 = \zeta^\top\mathcal{G}^{-1}\zeta$, mean over the inputs", direct[0].mean(), "=", q[0].mean()),
+        step(r"$q_1q_2$ likewise", (direct[0] * direct[1]).mean(), "=", (q[0] * q[1]).mean()),
+        step(r"$\mathrm{tr}\,\mathcal{G}^{-\frac12}(I - D + D^2 - D^3)\mathcal{G}^{-\frac12}"
               r" \le \mathrm{tr}\,S^{-1}$", expansion.trace(), "≤", torch.linalg.inv(S).trace()),
     ]  # fmt: skip
 
@@ -230,12 +230,3 @@ def _form(U_star):
     """The matrix (dof, dof) of 2⟨ξ, η⟩ + tr ξ tr η on T_M: 𝒢."""
     eye = torch.eye(len(U_star)).to(U_star)
     return on_tangent(U_star, lambda xi: 2 * xi + xi.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] * eye)
-
-
-def _ranked(x):
-    """Σ_i i x_i: one number that tells vectors apart."""
-    return (torch.arange(1, len(x) + 1) * x).sum()
-
-
-def _step(claim, left, relation, right):
-    return Step(claim, float(left), relation, float(right))

@@ -1,4 +1,4 @@
-"""What the book's theorems predict, as functions: closed forms and bounds, a module for each chapter.
+"""What the book's theorems predict, as functions: closed forms and bounds, a module a chapter, two for chapter 4.
 
 `theory.name` finds every one of them. Numbers or numpy arrays in, the same out; "elementwise" arguments broadcast.
 Notation: μ an eigenvalue of M, p a squared column norm, λ = `strength`, β = `smoothing`, h(x) = x/√(x + β),
@@ -54,8 +54,8 @@ from helpers.theory.quadratic import (
     matching_samples,
     mean_square_output,
     noise_limit,
+    sample_correction,
     samples_needed,
-    second_order,
     shrunk_spectrum_rank_one,
     trace_limit,
 )

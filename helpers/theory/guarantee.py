@@ -18,7 +18,7 @@ from helpers.theory.gap import (
     threshold_strength,
 )
 from helpers.theory.landscape import critical_strength
-from helpers.theory.sensing import gaussian_radius
+from helpers.theory.sensing import gaussian_radius, least
 
 _SHARE = 12 / 5**1.5  # p h'(p) = 1.073 √β at p = 4β
 
@@ -31,9 +31,10 @@ def a_priori_count(truth_loss, trace, strength, smoothing):
 
 
 def enough_measurements(d, r, mu_r, trace, noise, strength, smoothing, *, most=None, failure=0.05):
-    """n* of Theorem 4.15, an int: from that many Gaussian measurements with N(0, s²) noise on, with probability at
-    least 1 − failure, no second-order stationary point with a zero column has other than r nonzero columns and at most
-    `most` of them. most=None: however many there can be. `trace` = tr M, s = `noise` ≥ 0. math.inf if λ ≥ 2√βμ_r."""
+    """n* of Theorem 4.15, an int or math.inf: for every n ≥ n* Gaussian measurements with N(0, s²) noise, with
+    probability at least 1 − failure, every second-order stationary point with a zero column and at most `most` nonzero
+    ones has exactly r nonzero ones. most=None: d. `trace` = tr M, s = `noise` ≥ 0. math.inf if λ ≥ 2√βμ_r. Raises
+    TypeError or ValueError."""
     d, noise = integer("d", d, low=1), number("noise", noise, low=0)
     r = integer("r", r, low=1, high=d)
     most = d if most is None else integer("most", most, low=r, high=d)
@@ -53,11 +54,4 @@ def enough_measurements(d, r, mu_r, trace, noise, strength, smoothing, *, most=N
         error = closeness_bound(p, r, mu_r, strength, smoothing, nu=nu, alpha=(1 - radius) ** 2)
         return 2 * (2 * radius + radius**2) * error + 2 * nu < min(count_thresholds(mu_r, strength, smoothing))
 
-    high = 1
-    while not enough(high):
-        high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(enough)  # as n grows κ̄, ν̄, the radius and m fall, so what is enough stays enough

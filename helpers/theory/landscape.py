@@ -77,7 +77,8 @@ def g_min(strength, smoothing):
 
 def critical_strength(mu_r, smoothing, ensemble="gaussian"):
     """λ₀ = 2√β μ_r ("gaussian") or 4√β μ_r ("rank-one"), elementwise, μ_r > 0: for λ < λ₀ every second-order stationary
-    point has exactly r columns (Theorem 2.5; Theorem 6.5, where the condition is not necessary)."""
+    point has exactly r columns if k ≥ r (Theorem 2.5; Theorem 6.5, where the condition is not necessary). With μ_k for
+    μ_r and k < r columns: exactly k (Corollary 2.10)."""
     mu_r, beta = _eigenvalue(mu_r, smoothing, "mu_r")
     return ({"gaussian": 2, "rank-one": 4}[choice("ensemble", ensemble, ENSEMBLES)] * np.sqrt(beta) * mu_r)[()]
 

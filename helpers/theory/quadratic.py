@@ -8,7 +8,7 @@ from scipy import optimize
 from helpers.arguments import array, integer, number
 from helpers.theory.gap import curvature_bound
 from helpers.theory.landscape import critical_strength, shrunk_eigenvalue
-from helpers.theory.sensing import degrees_of_freedom
+from helpers.theory.sensing import degrees_of_freedom, least
 
 
 def mean_square_output(difference, fourth=3.0, *, bias=False):
@@ -34,13 +34,7 @@ def samples_needed(d, rank, *, t=2.0):
         kappa = curvature_bound(d, n, failure=math.exp(-(t**2) / 2), ensemble="rank-one")
         return n >= 136 * ((d + 1) * rank * math.log(25 * math.sqrt(2 * rank * kappa)) + t**2 / 2)
 
-    low, high = 0, 1  # not enough, perhaps enough: κ̄ falls as n grows, so the set of sufficient n has no holes
-    while not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(enough)  # κ̄ falls as n grows, so what is enough stays enough
 
 
 def shrunk_spectrum_rank_one(mu, strength, smoothing):
@@ -83,7 +77,7 @@ def trace_limit(r):
     return (r / (2 + r))[()]
 
 
-def second_order(d, r):
+def sample_correction(d, r):
     """α = E q₁q₂/E q₂ − 1, q_j = 2⁻ʲ(g² + 2gz − g²/r) + (2 + r)⁻ʲ g²/r, g ~ χ²_r and z ~ χ²_{d−r} independent: with
     n inputs x ~ N(0, I) the least squared error is 1 + α/n times its limit, to second order (Proposition 6.9)."""
     rest = d - integer("r", r, low=1, high=integer("d", d, low=1))
@@ -97,4 +91,4 @@ def matching_samples(d, r, n):
     dof + 1 Gaussian ones with the same noise (Theorem 5.5, Proposition 6.9), elementwise in n."""
     dof = degrees_of_freedom(d, r)
     n = array("n", n, low=dof + 1, strict=True)
-    return (noise_limit(d, r) / dof * (n - dof - 1) + second_order(d, r))[()]
+    return (noise_limit(d, r) / dof * (n - dof - 1) + sample_correction(d, r))[()]

@@ -26,6 +26,18 @@ def gaussian_radius(d, rank, n, *, t=2.0):
     return (gaussian_width(d, rank) + t + 0.5) / math.sqrt(n)
 
 
+def least(enough):
+    """The least n ≥ 1 with enough(n), for a condition that stays true once it is as for a radius that
+    falls with n (Theorem 1.5): an int, found by doubling and halving."""
+    low, high = 0, 1
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
 def natural_strengths(mu_r, r, *, ensemble="gaussian", c_lambda=None, c_beta=0.01):
     """The natural scales (λ, β) = (c_λ μ_r^{3/2}/√r, c_β μ_r/r), for M of rank r ≥ 1 with least eigenvalue μ_r > 0.
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from helpers.arguments import ENSEMBLES, array, choice, integer, number
-from helpers.theory.quadratic import noise_limit, second_order
+from helpers.theory.quadratic import noise_limit, sample_correction
 from helpers.theory.sensing import degrees_of_freedom
 
 
@@ -94,7 +94,7 @@ def cramer_rao(d, r, n, noise, *, ensemble="gaussian", finite_n=False):
     "rank-one": a from exact moments, which is exact to first order in 1/n only (Proposition 6.9).
     """
     if choice("ensemble", ensemble, ENSEMBLES) == "rank-one":
-        trace, lost = noise_limit(d, r), second_order(d, r)
+        trace, lost = noise_limit(d, r), sample_correction(d, r)
     else:
         trace = degrees_of_freedom(d, r)
         lost = trace + 1

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from helpers import problems
+from helpers.arguments import ENSEMBLES
 from helpers.problems import Empirical, Population, ground_truth, smat, svec
 
-ENSEMBLES = ["gaussian", "rank-one"]
 # (d, k, n): a Gram matrix, too few measurements for one, and rank-one data that are streamed, factored and not
 SIZES = [(6, 3, 60), (6, 6, 8), (30, 4, 40), (30, 30, 40)]
 

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.arguments import ENSEMBLES
 from helpers.objective import Objective
 from helpers.penalties import GroupLasso, WeightDecay
 from helpers.problems import Empirical, Population, ground_truth
 from helpers.pruning import column_norms, prune
 from helpers.training import fine_tune, gaussian_init, safe_step, train
-
-ENSEMBLES = ["gaussian", "rank-one"]
 
 
 def problem_of(ensemble="gaussian", d=8, n=300, noise=0.1, seed=0):

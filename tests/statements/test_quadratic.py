@@ -531,7 +531,7 @@ def test_second_order(seed, d, r, n):
     inverse = torch.linalg.inv(2 * torch.eye(len(basis)).double() + traces[:, None] * traces)
     zeta = torch.einsum("na,cab,nb->nc", x, basis, x)
     q = [((zeta @ power) * zeta).sum(1) for power in (inverse, inverse @ inverse)]
-    return (1 + theory.second_order(d, r)) * theory.noise_limit(d, r), (q[0] * q[1]).mean()
+    return (1 + theory.sample_correction(d, r)) * theory.noise_limit(d, r), (q[0] * q[1]).mean()
 
 
 @measures(
@@ -539,7 +539,7 @@ def test_second_order(seed, d, r, n):
     ({"d": 3, "r": 1, "n": 20}, {"d": 3, "r": 1, "n": 60}, {"d": 3, "r": 1, "n": 300}),
 )  # fmt: skip
 def test_second_order_in_the_limit(seed, d, r, n):
-    order = 1 + theory.second_order(d, r) / n
+    order = 1 + theory.sample_correction(d, r) / n
     return order * theory.noise_limit(d, r), bounds_given_inputs(seed, d, r, n)[0]
 
 
@@ -564,11 +564,11 @@ def test_the_second_order_symbolically():
     assert sympy.simplify(mean(q[1], g, z) - limit) == 0
     alpha = sympy.simplify(mean(q[0] * q[1], g, z) / limit - 1)
     for size, rank in ((3, 1), (8, 2), (20, 3), (5, 5)):
-        assert theory.second_order(size, rank) == pytest.approx(float(alpha.subs({d: size, r: rank})), rel=1e-12)
+        assert theory.sample_correction(size, rank) == pytest.approx(float(alpha.subs({d: size, r: rank})), rel=1e-12)
 
 
 @pytest.mark.statement("6.8")
 @pytest.mark.parametrize(("d", "r"), [(3, 1), (4, 2), (5, 5)])
 def test_the_information_in_rank_one_data(d, r):
     problem = data(d, d, r, 40 * d, ensemble="rank-one")
-    assert all(step.holds() for step in quadratic.noise(problem) + quadratic.second_order(problem))
+    assert all(step.holds() for step in quadratic.noise(problem) + quadratic.sample_correction(problem))

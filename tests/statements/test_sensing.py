@@ -5,7 +5,7 @@ import sympy
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instances import ENSEMBLES, data, distance, either, gaussian, natural, orthogonal, symmetric, uniform
+from instances import ENSEMBLE_NAMES, data, distance, either, gaussian, natural, orthogonal, symmetric, uniform
 from statements.ledger import measures
 
 from helpers.isometry import extreme_ratio, isometry_ratio, random_low_rank
@@ -19,7 +19,7 @@ from helpers.training import gaussian_init, train
 SHAPES = ({"d": 3, "k": 2}, {"d": 6, "k": 4}, {"d": 9, "k": 14})  # fewer and more columns than dimensions
 TAIL = 4.0  # t: the bounds of Theorem 1.5 fail with probability at most 2e^{−t²/2} = .07 %
 
-any_seed, any_ensemble = st.integers(0, 2**16), st.sampled_from(list(ENSEMBLES))
+any_seed, any_ensemble = st.integers(0, 2**16), st.sampled_from(list(ENSEMBLE_NAMES))
 instances = settings(max_examples=20, deadline=None, derandomize=True)
 
 

@@ -12,7 +12,7 @@ import pytest
 import sympy
 import torch
 from benchmarks import reference_estimators
-from instances import ENSEMBLES, data, distance, either, gaussian, orthogonal, population, symmetric, uniform
+from instances import ENSEMBLE_NAMES, data, distance, either, gaussian, orthogonal, population, symmetric, uniform
 from scipy import integrate
 from statements.ledger import measures
 
@@ -442,7 +442,7 @@ def test_the_rival_is_no_minimum(seed, d, r):
 
 
 @pytest.mark.statement("5.7")
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
+@pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
 @pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 2), (7, 3)])
 def test_lines_of_the_proof_of_one_minimum(ensemble, d, r):
     """At the best fit and at one with fewer columns and zeros; and at the rivals, where nothing can be spared."""
@@ -595,7 +595,7 @@ def test_without_injectivity_there_is_no_one_least_squares_matrix():
 
 
 @pytest.mark.statement("5.1", "5.2", "5.4", "5.5", "5.9")
-@pytest.mark.parametrize("ensemble", ENSEMBLES)
+@pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
 @pytest.mark.parametrize(("d", "r"), [(5, 1), (6, 2), (8, 3)])
 def test_lines_of_the_proofs(ensemble, d, r):
     problem = population(spectrum(r), d, 3, ensemble)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers import theory
-from helpers.arguments import generator
+from helpers.arguments import ENSEMBLES, generator
 from helpers.certificates import gradient_norm, smallest_eigenvalue
 from helpers.isometry import column_curvatures, extreme_ratio
 from helpers.objective import Objective
@@ -17,7 +17,6 @@ from helpers.proofs.points import Point, converged, largest_kappa, points_along
 from helpers.pruning import column_norms
 from helpers.training import gaussian_init
 
-ENSEMBLES = ["gaussian", "rank-one"]
 PENALTY = GroupLasso(0.05, 0.004)
 
 

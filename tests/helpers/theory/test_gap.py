@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from instances import gaussian, uniform
 
 from helpers import theory
+from helpers.arguments import ENSEMBLES
 from helpers.penalties import GroupLasso
 from helpers.problems import Empirical, ground_truth
 
-ENSEMBLES = ["gaussian", "rank-one"]
 LAM, BETA, MU = 0.3, 0.02, 0.7  # one point at which formulas are written out
 
 

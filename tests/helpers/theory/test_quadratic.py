@@ -90,7 +90,7 @@ def test_limits_and_second_order_against_the_form_and_a_quadrature(d, r):
     z, b = special.roots_genlaguerre(6, (d - r) / 2 - 1) if d > r else (np.zeros(1), np.ones(1))
     g, z, weight = 2 * g[:, None], 2 * z, np.outer(a, b) / (a.sum() * b.sum())
     q1, q2 = (2.0**-j * (g**2 + 2 * g * z - g**2 / r) + (2.0 + r) ** -j * g**2 / r for j in (1, 2))
-    assert theory.second_order(d, r) == pytest.approx((weight * q1 * q2).sum() / (weight * q2).sum() - 1)
+    assert theory.sample_correction(d, r) == pytest.approx((weight * q1 * q2).sum() / (weight * q2).sum() - 1)
 
 
 def test_matching_samples_have_the_same_error():
@@ -114,7 +114,7 @@ def test_matching_samples_have_the_same_error():
         (lambda: theory.samples_needed(3, 1, t=0.0), ValueError, "t must be .*greater than 0"),
         (lambda: theory.further_strength(1.0, 0, 0.01), ValueError, "r must be .*at least 1"),
         (lambda: theory.noise_limit(3, 4), ValueError, "r must be an integer"),
-        (lambda: theory.second_order(3, 0), ValueError, "r must be an integer"),
+        (lambda: theory.sample_correction(3, 0), ValueError, "r must be an integer"),
         (lambda: theory.trace_limit("1"), TypeError, "r must be a real number"),
         (lambda: theory.matching_samples(8, 2, 16), ValueError, "n must be .*greater than 16"),
     ],

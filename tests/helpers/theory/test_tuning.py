@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instances import ENSEMBLES
+from instances import ENSEMBLE_NAMES
 
 from helpers import theory
 from helpers.proofs.tuning import tangent_basis
 
 random = np.random.default_rng
 spectra = st.lists(st.floats(0.05, 3), min_size=1, max_size=4)
-both = pytest.mark.parametrize("ensemble", ENSEMBLES)
+both = pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
 
 
 @both
@@ -104,7 +104,7 @@ def test_cramer_rao_scales_and_tends_to_its_limit():
     assert bound[0] == pytest.approx(0.25 * 23 / 100)
     assert bound[0] == pytest.approx(2 * bound[1])
     assert theory.cramer_rao(12, 2, 100, 0.5, finite_n=True) == pytest.approx(0.25 * 23 / 76)
-    for ensemble in ENSEMBLES:
+    for ensemble in ENSEMBLE_NAMES:
         limit = [theory.cramer_rao(12, 2, n, 0.5, ensemble=ensemble, finite_n=finite) for finite in (False, True)]
         assert (limit[1] > limit[0]).all()
         assert limit[1][-1] == pytest.approx(limit[0][-1], rel=1e-4)
