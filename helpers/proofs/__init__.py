@@ -48,6 +48,10 @@ def show(steps):
     lines = ["| step | left | | right | slack | holds |", "|:---|---:|:---:|---:|---:|:---|"]
     for step in steps:
         mark = "✓ yes" if step.holds() else "✗ no"
-        sides = f"{step.left:.5g} | {step.relation} | {step.right:.5g} | {step.slack:.2g}"
+        left, right, slack = (
+            number.replace("-", "−")  # a sign at which no line breaks
+            for number in (f"{step.left:.5g}", f"{step.right:.5g}", f"{step.slack:.2g}")
+        )
+        sides = f"{left} | {step.relation} | {right} | {slack}"
         lines.append(f"| {step.claim} | {sides} | {mark} |")
     return Markdown("\n".join(lines))

@@ -15,7 +15,8 @@ LEMMA = """<a id="thm-{anchor}"></a>
 
 <details><summary>Proof of Lemma {number}</summary>
 
-$(a - b)^2 \\ge 0$.
+A square of a real number is never negative. So $0 \\le (a - b)^2 = a^2 - 2ab + b^2$,
+and it remains to add $2ab$ on both sides.
 
 </details>
 """
