@@ -40,9 +40,8 @@ statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger a
 ledger: $(STAMP)  ## the same, with every row of the ledger measured again
 	$(BIN)/python tests/tools/update_statements.py --all
 
-mutants: $(TOOLS)  ## change the mathematical modules place by place, and list the changes that no test notices (hours)
-	$(BIN)/mutmut run || [ -d mutants ]
-	$(BIN)/mutmut results
+mutants: $(TOOLS)  ## change helpers/theory place by place, and list what no test notices (hours; WORDS="gap" for one module)
+	$(BIN)/python tests/tools/mutants.py $(WORDS)
 
 # Problem sets of your own: SOURCE=folder (with psN/psN.ipynb) and, for their student versions, RELEASE=folder.
 SOURCE ?= chapters/problem_sets/source
@@ -73,7 +72,7 @@ strip: $(STAMP)  ## remove outputs and execution counts from the notebooks, befo
 	$(BIN)/python tests/tools/strip_outputs.py
 
 clean:  ## remove what was built, its cache too; .venv stays
-	rm -rf _build .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
 
 $(STAMP): requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' here: install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..."; exit 1; }
