@@ -8,6 +8,7 @@ from instances import gaussian
 
 from helpers import theory
 from helpers.problems import svec
+from helpers.theory import sensing
 
 SIZES = [(1, 1), (2, 1), (2, 2), (5, 3), (6, 6), (7, 2)]
 
@@ -27,6 +28,21 @@ def test_width_and_radius_are_the_printed_formulas(d, rank, n, t):
     assert theory.gaussian_width(d, rank) == pytest.approx(width, rel=1e-14)
     assert theory.gaussian_radius(d, rank, n, t=t) == pytest.approx((width + t + 1 / 2) / n**0.5, rel=1e-14)
     assert theory.gaussian_radius(d, rank, n) == theory.gaussian_radius(d, rank, n, t=2)
+
+
+@pytest.mark.parametrize("n", [*range(1, 36), 1023, 1024, 1025])
+def test_least_is_the_first_number_that_is_enough(n):
+    asked = []
+
+    def enough(m):
+        assert isinstance(m, int)
+        assert m >= 1
+        assert m not in asked
+        asked.append(m)
+        return m >= n
+
+    assert sensing.least(enough) == n
+    assert len(asked) <= 2 * math.log2(n) + 2  # doubling, then halving
 
 
 @pytest.mark.parametrize(("mu_r", "r"), [(1.0, 1), (0.25, 4), (0.64, 3)])
