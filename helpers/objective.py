@@ -1,9 +1,8 @@
 """The regularised objective F(U) = f(UUᵀ) + R(U): its value, gradient and Hessian, and a converged minimiser."""
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 import torch
-from scipy.optimize import minimize
-from scipy.sparse.linalg import LinearOperator, minres
 
 NEWTON_STEPS = 20
 
@@ -54,7 +53,7 @@ class Objective:
             loss, slope = self.loss_and_gradient(U)
             return (loss + (self.penalty.value(U) if self.penalty else 0)).item(), flat(slope)
 
-        result = minimize(
+        result = scipy.optimize.minimize(
             value_and_slope, flat(U0), jac=True, method="L-BFGS-B",
             callback=(lambda x: callback(matrix(x))) if callback else None,
             options={
@@ -63,12 +62,12 @@ class Objective:
             },
         )  # fmt: skip
         U, evaluations = matrix(result.x), result.nfev
-        slope = self.gradient(U)
+        slope, solvers = self.gradient(U), scipy.sparse.linalg
         for _ in range(min(NEWTON_STEPS, steps)):
             if slope.norm() <= tolerance:
                 break
-            bend = LinearOperator((U.numel(),) * 2, lambda v, U=U: flat(self.hessian_vector(U, matrix(v))))
-            trial = U + matrix(minres(bend, -flat(slope), rtol=1e-10, maxiter=500)[0])
+            bend = solvers.LinearOperator((U.numel(),) * 2, lambda v, U=U: flat(self.hessian_vector(U, matrix(v))))
+            trial = U + matrix(solvers.minres(bend, -flat(slope), rtol=1e-10, maxiter=500)[0])
             trial_slope = self.gradient(trial)
             evaluations += 1
             if not trial_slope.norm() < slope.norm():

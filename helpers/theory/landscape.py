@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import integrate
+import scipy  # loads its parts when they are first used
 
 from helpers.arguments import ENSEMBLES, array, choice, number
 
@@ -150,7 +150,7 @@ def rotation_angle(t, theta0, p, s, strength, smoothing):
         return -strength * (p - s) / (p + s) * np.sin(2 * theta) * pull
 
     span = (0, t.max() or 1.0)
-    path = integrate.solve_ivp(velocity, span, [theta0], "DOP853", dense_output=True, rtol=1e-10, atol=1e-13)
+    path = scipy.integrate.solve_ivp(velocity, span, [theta0], "DOP853", dense_output=True, rtol=1e-10, atol=1e-13)
     return path.sol(t.ravel())[0].reshape(t.shape)[()]
 
 

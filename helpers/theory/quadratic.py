@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import optimize
+import scipy  # loads its parts when they are first used
 
 from helpers.arguments import array, integer, number
 from helpers.theory.gap import curvature_bound
@@ -50,7 +50,7 @@ def shrunk_spectrum_rank_one(mu, strength, smoothing):
     def excess(half):  # half = T/2; increasing
         return half - (mu - shrunk_eigenvalue(mu + half, strength / 2, beta)).sum() / 2
 
-    half = optimize.brentq(excess, 0, mu.sum() / 2, xtol=1e-15 * mu.sum())
+    half = scipy.optimize.brentq(excess, 0, mu.sum() / 2, xtol=1e-15 * mu.sum())
     p = shrunk_eigenvalue(mu + half, strength / 2, beta)
     if p.min() == 0 or abs(excess(half)) > 1e-9 * mu.sum():
         need = f"small enough for all {mu.size} columns to survive as larger roots"

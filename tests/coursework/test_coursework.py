@@ -148,6 +148,15 @@ def test_student_notebook_runs_alone_until_the_first_problem(set_name, shared, t
     assert run.stderr.splitlines()[-1] == f"NotImplementedError: {UNSOLVED}"
 
 
+def test_the_sets_import_no_library_that_they_do_not_use():
+    """Each submission would pay for it again: scipy's solvers cost .7 s, scikit-learn and pandas 1.5 s."""
+    code = ["import matplotlib", "matplotlib.use('Agg')", *(answers.cells(name)["imports"].source for name in SETS)]
+    command = [sys.executable, "-c", "\n".join([*code, "import sys", "print(*sys.modules)"])]
+    loaded = subprocess.run(command, cwd=CHAPTERS.parent, capture_output=True, text=True, check=True).stdout.split()
+    assert "helpers.training" in loaded
+    assert not {"scipy.integrate", "scipy.optimize", "pandas", "seaborn", "sklearn"} & set(loaded)
+
+
 def test_coursework_page_lists_the_sets():
     sys.path.insert(0, str(CHAPTERS / "problem_sets"))
     from generate import table, with_table
