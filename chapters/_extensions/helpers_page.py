@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 PAGE = "chapters/helpers"
 LINKED = re.compile(r"`([^`]+)`|\b(?:Theorem|Lemma|Proposition|Corollary) (\d+)\.(\d+)\b")
 NAMED = re.compile(r"(?:\w+\.)*(\w+)(?:\(.*\))?")
+PROOFS = re.compile(r"chapters/(proofs/(\d\d)_\w+)")  # the page of a chapter's proofs
 MAPPED = re.compile(r"^    ([\w.]+)  +(\S.*)$", re.M)  # a line of the map: a module, and what it is for
 UNLISTED = ("proofs", "figures")  # rooms whose names are never meant by a name in backticks
 
@@ -67,7 +68,16 @@ class Helpers(SphinxDirective):
             section += prose(ast.get_docstring(tree) or "")
             section += [entry(node, module) for node in public(tree)]
             sections.append(section)
+        self.lead_to_proofs(sections)
         return sections
+
+    def lead_to_proofs(self, sections):
+        """Statements have their proofs on the page of their chapter, which is named like the chapter's notebook."""
+        pages = {int(found[2]): found[1] for name in self.env.found_docs if (found := PROOFS.fullmatch(name))}
+        for reference in (node for section in sections for node in section.findall(nodes.reference)):
+            number = re.fullmatch(r"#thm-(\d+)-\d+", reference["refuri"])
+            if number and int(number[1]) in pages:
+                reference["refuri"] = f"{pages[int(number[1])]}.html{reference['refuri']}"
 
 
 def entry(node, owner):
@@ -122,7 +132,7 @@ def inline(text):
         if found[1]:
             yield nodes.literal("", found[1])
         else:
-            yield nodes.reference("", found[0], refuri=f"proofs.html#thm-{found[2]}-{found[3]}", internal=True)
+            yield nodes.reference("", found[0], refuri=f"#thm-{found[2]}-{found[3]}", internal=True)
         end = found.end()
     yield nodes.Text(text[end:])
 

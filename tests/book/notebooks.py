@@ -38,7 +38,7 @@ def notebook_paths():
 
 def page_paths():
     """The Markdown pages: those of the book, and those that are read on the repository's page."""
-    return sorted(CHAPTERS.glob("*.md")) + front_pages()
+    return sorted([*CHAPTERS.glob("*.md"), *CHAPTERS.glob("proofs/*.md")]) + front_pages()
 
 
 def front_pages():

@@ -76,8 +76,9 @@ def book(tmp_path):
     """The folder of a small book, without its configuration."""
     files = {f"helpers/{name}.py": text for name, text in HELPERS.items()}
     files |= {
-        "index.md": "# Book\n\n```{toctree}\nchapters/01_one\nchapters/helpers\n```\n\n"
+        "index.md": "# Book\n\n```{toctree}\nchapters/01_one\nchapters/helpers\nchapters/proofs/01_one\n```\n\n"
         "[L](chapters/01_one.ipynb#thm-1-1)\n",
+        "chapters/proofs/01_one.md": "# Proofs of chapter 1\n",
         "chapters/helpers.md": "# Helpers\n\n```{helpers}\n```\n",
     }
     for name, text in files.items():
@@ -138,7 +139,7 @@ def test_the_page_helpers_lists_what_is_public_in_the_order_of_the_map(book):
     words = re.sub("<[^>]*>", "", page)
     assert "prune(U, *, keep=None)" in words
     assert "Private" not in words
-    assert 'href="proofs.html#thm-1-1">Lemma 1.1</a>' in page
+    assert 'href="proofs/01_one.html#thm-1-1">Lemma 1.1</a>' in page
     assert 'href="#helpers.theory.gap"' in page
     assert re.search(r'href="helpers.html#helpers.pruning.prune"><code[^>]*><span[^>]*>prune\(U\)', html)
     assert 'href="helpers.html#helpers.theory.gap.least"' in html

@@ -80,7 +80,7 @@ def _cells(row, result):
 def statement(number, names):
     """The cell that names a statement and leads to its proof."""
     label, name, target = names[number]
-    proof = "" if number in CLAIMS else f" ([proof](proofs.md#thm-{number.replace('.', '-')}))"
+    proof = "" if number in CLAIMS else f" ([proof](proofs/{target.replace('.ipynb', '.md')}))"
     return f"[{label}]({target}): {name}{proof}"
 
 

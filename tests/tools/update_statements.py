@@ -1,8 +1,8 @@
 """Bring everything that is made from the statements up to date, and say what a statement still lacks.
 
-`make statements`: the page Proofs is made from the chapters; rows of the ledger that have no stored result, or of which
-a fresh computation gives another, are measured; the Ledger page's table is made anew. Then every statement without a
-proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is measured.
+`make statements`: the pages Proofs are made from the chapters; rows of the ledger that have no stored result, or of
+which a fresh computation gives another, are measured; the Ledger page's table is made anew. Then every statement
+without a proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is measured.
 """
 
 import sys
@@ -22,7 +22,7 @@ def main(everything):
     for path in chapter_paths():
         for rule in (statements, proofs, equations):
             missing += [f"{path.name}, {problem}" for problem in rule(read(path))]
-    proofs_page.PAGE.write_text(proofs_page.page(), encoding="utf-8")
+    proofs_page.write()
     rows = ledger.updated([] if everything else ledger.read())
     ledger_table.write(rows)
     measured, printed = {row["statement"] for row in rows}, ledger_table.titles()
