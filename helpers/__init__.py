@@ -3,6 +3,7 @@
 Shared by several chapters, in the order in which a reader meets them:
 
     problems             truths, measurements, the loss f(UUᵀ) with its derivatives; Gaussian and rank-one
+    forms                how a problem holds its data: cost and memory of each form, the cheapest that fits
     penalties            group Lasso, weight decay, one family for both; the natural scales
     training             gradient descent for a batch of runs, fine-tuning, and L-BFGS to a converged point
     pruning              column norms, keeping the large columns, loss and error against their number

@@ -9,10 +9,10 @@ from math import isqrt
 
 import torch
 
+from helpers import forms
 from helpers.arguments import ENSEMBLES, choice, generator, integer, number, tensor
 
-CHUNK = 2048  # rows of rank-one data handled at once: the memory of a step is that of one chunk
-SMALL = 24  # up to this d, the Gram matrix of rank-one data is cheaper to build than a few hundred passes over them
+CHUNK = 2048  # rows of data handled at once: the memory of a step is that of one chunk
 
 
 def ground_truth(d, r, *, condition=1.0, seed=0):
@@ -115,12 +115,13 @@ class Empirical(_Problem):
     """The mean squared error (1/n) Σ_i (⟨A_i, X⟩ − y_i)² over n measurements y = 𝒜(M) + w. Make one with `sample`.
 
     Gaussian ensemble: row i of `design` is svec(A_i), shape (n, d(d+1)/2). Rank-one ensemble: row i is x_i, shape
-    (n, d), and A_i = x_i x_iᵀ. No (n, d, d) tensor is ever formed: where it pays, the loss needs only the Gram matrix
-    of 𝒜, and a step costs the same whatever n is; rank-one data in more dimensions are streamed in chunks.
-    Attributes M, d, r, n, noise (the standard deviation s), y (n,).
+    (n, d), and A_i = x_i x_iᵀ. No (n, d, d) tensor is ever formed. form: "gram", where the loss needs only the Gram
+    matrix of 𝒜 and a step costs the same whatever n is; "rows", where a step reads the data, rank-one data in chunks;
+    or None for the cheaper one when about `steps` gradients are asked for, over all runs (`helpers.forms`).
+    Attributes M, d, r, n, noise (the standard deviation s), y (n,), gram (D, D) or None.
     """
 
-    def __init__(self, U_star, design, w, ensemble="gaussian", noise=None):
+    def __init__(self, U_star, design, w, ensemble="gaussian", noise=None, *, form=None, steps=forms.STEPS):
         super().__init__(U_star, ensemble)
         coordinates = self.d * (self.d + 1) // 2
         gaussian = ensemble == "gaussian"
@@ -130,23 +131,30 @@ class Empirical(_Problem):
         self.y = self.measure(self.M) + w
         self.noise_matrix = 2 / self.n * self.adjoint(w)
         self.noise_floor = w.square().mean()
-        self.gram = self._gram() if self.n > coordinates / 2 and (gaussian or self.d <= SMALL) else None
+        how = {"steps": steps, "itemsize": U_star.itemsize, "device": U_star.device}
+        self.gram = self._gram() if forms.chosen(form, ensemble, self.d, self.n, **how) == "gram" else None
 
     @classmethod
-    def sample(cls, U_star, n, *, noise=0.0, ensemble="gaussian", seed=0):
+    def sample(cls, U_star, n, *, noise=0.0, ensemble="gaussian", seed=0, form=None, steps=forms.STEPS):
         """Draw n measurements of M = U⋆U⋆ᵀ with noise of standard deviation `noise`.
 
         Gaussian: A is a symmetrised matrix of N(0, 1) entries, so svec(A) is a row of iid N(0, 1) numbers and
         E⟨A, X⟩² = ‖X‖_F². Rank-one: A = xxᵀ, x ~ N(0, I). n ≥ 1, noise ≥ 0, seed ≥ 0. One seed gives the same data,
-        but for rounding, in every precision of U_star and on every device. Raises TypeError or ValueError.
+        but for rounding, in every precision of U_star and on every device. form, steps: as above. Raises TypeError,
+        ValueError, and MemoryError with an estimate, before anything is drawn, when the data do not fit.
         """
         n, noise = integer("n", n, low=1), number("noise", noise, low=0)
         choice("ensemble", ensemble, ENSEMBLES)
         d = tensor("U_star", U_star, ndim=2).shape[-2]
         width = d * (d + 1) // 2 if ensemble == "gaussian" else d
+        how = {"form": form, "steps": steps}
+        forms.chosen(**how, ensemble=ensemble, d=d, n=n, itemsize=U_star.itemsize, device=U_star.device)
         random = generator(seed)
-        design, w = (torch.randn(*shape, generator=random, dtype=torch.float64) for shape in ((n, width), (n,)))
-        return cls(U_star, design.to(U_star), noise * w.to(U_star), ensemble, noise)
+        design = U_star.new_empty(n, width)
+        for part in design.tensor_split(tuple(range(CHUNK, n - CHUNK + 1, CHUNK))):  # the numbers of one draw
+            part.copy_(torch.randn(part.shape, generator=random, dtype=torch.float64))
+        w = torch.randn(n, generator=random, dtype=torch.float64)
+        return cls(U_star, design, noise * w.to(U_star), ensemble, noise, **how)
 
     def measure(self, X):
         """𝒜(X)_i = ⟨A_i, X⟩ for a symmetric X (..., d, d): shape (..., n)."""
@@ -184,7 +192,12 @@ class Empirical(_Problem):
         rows = self.design.split(CHUNK)
         if self.ensemble == "rank-one":
             rows = (svec(x[:, :, None] * x[:, None, :]) for x in rows)
-        return sum(a.T @ a for a in rows) / self.n
+        return sum(_inner_products(part) for part in rows) / self.n
+
+
+def _inner_products(rows):
+    """rowsᵀ rows. On the CPU by numpy, which computes half of what is symmetric: twice as fast."""
+    return torch.from_numpy(rows.numpy().T @ rows.numpy()) if rows.device.type == "cpu" else rows.T @ rows
 
 
 @lru_cache

@@ -5,15 +5,16 @@ A run in a batch sees its own data, so `train` and `fine_tune` on a `Stack` of B
 
 import torch
 
+from helpers import forms
 from helpers.problems import Empirical, _Problem, smat, svec
 
 
 class Stack(_Problem):
     """B empirical problems about the same U⋆, as one: U has shape (..., B, d, k), and run b is fitted to problem b.
 
-    `problems`: a non-empty iterable of `Empirical` of one ensemble, each with its Gram matrix (n larger than about
-    d(d + 1)/4), so that the data themselves need not be kept: a generator of problems costs the memory of one.
-    Raises TypeError or ValueError. Everything that a problem offers per run has the leading shape (..., B).
+    `problems`: a non-empty iterable of `Empirical` of one ensemble. Of each only the Gram matrix is kept, not the data:
+    a generator of problems costs the memory of one, and B Gram matrices. Raises TypeError, ValueError, and MemoryError
+    where these do not fit. Everything that a problem offers per run has the leading shape (..., B).
     """
 
     def __init__(self, problems):
@@ -21,12 +22,13 @@ class Stack(_Problem):
         for i, problem in enumerate(problems):
             if not isinstance(problem, Empirical):
                 raise TypeError(f"problems must be Empirical problems, got {type(problem).__name__} at place {i}")
-            if problem.gram is None:
-                raise ValueError(f"problem {i} has no Gram matrix: n = {problem.n} is too small to stack")
             first = first or problem
             if problem.ensemble != first.ensemble or not torch.equal(problem.U_star, first.U_star):
                 raise ValueError(f"problem {i} has another U_star or ensemble than problem 0")
-            grams.append(problem.gram)
+            size = problem.noise_matrix.itemsize * (problem.d * (problem.d + 1) // 2) ** 2
+            what, where = f"a stack of {i + 1} problems with d = {problem.d}", problem.U_star.device
+            forms.require((i + 2) * size, what, where, "take a smaller d or fewer problems, or float32.")
+            grams.append(problem._gram() if problem.gram is None else problem.gram)
             noises.append(problem.noise_matrix)
             floors.append(problem.noise_floor)
         if not grams:

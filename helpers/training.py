@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from helpers import forms
 from helpers.arguments import choice, generator, integer, number, tensor
-from helpers.objective import Objective
-
-WARM_UP = 25  # columns are never dropped in the first steps: a small start may still grow
+from helpers.objective import WARM_UP, Objective
 
 
 @dataclass
@@ -56,9 +55,11 @@ def train(
     this in every run, or, if tolerance > 0, once no step changes U by more than rounding. drop_below: a column whose
     norm falls below this is set to zero, where it stays (an exact zero is stationary); 0 drops none. record: how many
     states to record, evenly spaced, or the steps at which to record, a sequence, array or tensor of integers.
-    method: "gradient descent", or "l-bfgs" (scipy, then Newton steps) for a converged point of one run.
-    progress: show a bar. Raises TypeError, ValueError, and FloatingPointError when a single run diverges; in a batch
-    that run is flagged in `diverged`, its U and what is recorded of it from then on are NaN, and the others go on.
+    method: "gradient descent", or "l-bfgs" (scipy, then Newton steps) for a converged point of one run, recorded at
+    every step. Its fast way to the right number of columns: tolerance = λ/10, drop_below = a tenth of the threshold.
+    progress: show a bar. Raises TypeError, ValueError, MemoryError, and FloatingPointError when a single run diverges;
+    in a batch that run is flagged in `diverged`, its U and what is recorded of it from then on are NaN, and the others
+    go on.
     """
     U0 = tensor("U0", U0, ndim=2, shape=(problem.d, None), like=problem.U_star, empty=True).detach()
     steps, tolerance = integer("steps", steps, low=0), number("tolerance", tolerance, low=0)
@@ -68,9 +69,12 @@ def train(
         step_size = torch.full(U0.shape[:-2], number("step_size", step_size, low=0, strict=True), dtype=U0.dtype)
     objective = Objective(problem, penalty)
     if method == "l-bfgs":
-        return _converged(objective, U0, steps, tolerance, keep_iterates)
+        return _converged(objective, U0, steps, tolerance, drop_below, keep_iterates)
     step_size = (safe_step(problem, U0, penalty) if step_size is None else step_size).to(U0.device)
     times = _times(record, steps)
+    if keep_iterates:
+        what = f"keeping {len(times)} iterates of shape {tuple(U0.shape)}"
+        forms.require(2 * len(times) * U0.nbytes, what, U0.device, "record fewer, as in record=20.")
     recorder = _Recorder(problem, keep_iterates)
     U, diverged = U0.clone(), torch.zeros(U0.shape[:-2], dtype=torch.bool, device=U0.device)
     alive = torch.arange(U.shape[-1], device=U.device)
@@ -162,18 +166,18 @@ class _Recorder:
         return Run(U, steps, loss, error, norms, iterates, gradient_norm, step_size, diverged, evaluations)
 
 
-def _converged(objective, U0, steps, tolerance, keep_iterates):
-    recorder, diverged = (
-        _Recorder(objective.problem, keep_iterates),
-        torch.zeros((), dtype=torch.bool, device=U0.device),
+def _converged(objective, U0, steps, tolerance, drop_below, keep_iterates):
+    recorder = _Recorder(objective.problem, keep_iterates)
+    diverged = torch.zeros((), dtype=torch.bool, device=U0.device)
+
+    def record(U, loss):
+        recorder.add(len(recorder.steps), loss, U, diverged)
+
+    record(U0, objective.problem.loss(U0))
+    U, gradient_norm, evaluations = objective.minimise(
+        U0, steps=steps, tolerance=tolerance, drop_below=drop_below, callback=record
     )
-
-    def record(U):
-        recorder.add(len(recorder.steps), objective.problem.loss(U), U, diverged)
-
-    record(U0)
-    U, gradient_norm, evaluations = objective.minimise(U0, steps=steps, tolerance=tolerance, callback=record)
-    record(U)
+    record(U, objective.problem.loss(U))
     return recorder.run(U, gradient_norm, None, diverged, evaluations)
 
 

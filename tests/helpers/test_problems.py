@@ -89,12 +89,22 @@ def test_measurements_are_inner_products_with_the_measurement_matrices(ensemble)
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_a_step_costs_no_more_memory_than_the_data_and_the_loss_does_not_read_them_when_n_is_large(ensemble, n):
     """With a Gram matrix in place the design may be thrown away: the loss does not depend on n any more."""
-    _, problem = problems_of(ensemble, 6, n)
+    problem = Empirical.sample(ground_truth(6, 2, seed=1), n, noise=0.3, ensemble=ensemble, form="gram")
     U = random(6, 4)
     expected = problem.loss(U)
     assert problem.gram.shape == (21, 21)
     problem.design = None
     assert torch.equal(problem.loss(U), expected)
+
+
+@pytest.mark.parametrize(("n", "width"), [(1, 1), (2049, 3), (4096, 6), (6145, 1)])
+def test_data_drawn_in_chunks_are_those_of_one_draw(n, width):
+    d = {1: 1, 3: 2, 6: 3}[width]
+    problem = Empirical.sample(ground_truth(d, 1), n, noise=1.0, seed=3)
+    generator = torch.Generator().manual_seed(3)
+    assert torch.equal(problem.design, torch.randn(n, width, generator=generator, dtype=torch.float64))
+    w = torch.randn(n, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(problem.y - problem.measure(problem.M), w, rtol=0, atol=1e-12)
 
 
 def test_streaming_in_chunks_changes_nothing(monkeypatch):

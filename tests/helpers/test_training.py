@@ -8,7 +8,7 @@ import torch
 
 from helpers.arguments import ENSEMBLES
 from helpers.objective import Objective
-from helpers.penalties import GroupLasso, WeightDecay
+from helpers.penalties import GroupLasso, WeightDecay, natural
 from helpers.problems import Empirical, Population, ground_truth
 from helpers.pruning import column_norms, prune
 from helpers.training import fine_tune, gaussian_init, safe_step, train
@@ -89,6 +89,35 @@ def test_l_bfgs_ends_at_a_certified_stationary_point(ensemble, seed):
     assert run.gradient_norm <= 1e-7
     assert Objective(problem, penalty).gradient(run.U).norm() == run.gradient_norm
     assert run.error[-1] == problem.error(run.U)
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+@pytest.mark.parametrize("seed", range(3))
+def test_l_bfgs_that_drops_dead_columns_ends_where_it_does_without_and_is_told_no_rank(ensemble, seed):
+    problem, U0 = problem_of(ensemble, d=20, n=800, seed=seed), start(20, 40, seed=seed)
+    penalty = natural(problem, c_lambda=0.3)
+    options = {"penalty": penalty, "steps": 3000, "method": "l-bfgs", "tolerance": 1e-7}
+    full, short = (train(problem, U0, **options, drop_below=below) for below in (0, 0.1 * penalty.threshold))
+    assert (column_norms(short.U) > 0).sum() == 2  # the others are exact zeros
+    assert short.gradient_norm <= 1e-7
+    torch.testing.assert_close(short.U @ short.U.T, full.U @ full.U.T, rtol=0, atol=1e-6)
+    dropped = (short.column_norms == 0).sum(-1)
+    assert dropped[:25].sum() == 0  # never before the warm-up is over
+    assert (dropped.diff() >= 0).all()
+
+
+def test_l_bfgs_drops_every_column_where_the_penalty_kills_all():
+    run = train(
+        problem_of(), start(k=3), penalty=GroupLasso(50.0, 0.02), steps=300, method="l-bfgs", drop_below=0.05
+    )
+    assert torch.equal(run.U, torch.zeros(8, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("method", ["gradient descent", "l-bfgs"])
+def test_the_recorded_loss_is_that_of_the_recorded_iterate(method):
+    problem = problem_of()
+    run = train(problem, start(), steps=30, method=method, penalty=GroupLasso(0.1, 0.02), keep_iterates=True)
+    torch.testing.assert_close(run.loss, torch.stack([problem.loss(U) for U in run.iterates]), rtol=1e-12, atol=0)
 
 
 def test_train_prune_fine_tune_reaches_the_oracle():
