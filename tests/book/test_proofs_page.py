@@ -104,7 +104,7 @@ def test_a_chapter_becomes_directives_in_its_order_with_the_formulas_it_names():
     document = Document(CHAPTERS / "01_x.ipynb", [Cell(i, "markdown", text) for i, text in enumerate(cells)])
     assert proofs_page.chapter(document, KEYS, proofs_page.formulas([document])) == (
         "# Proofs of chapter 1\n\nThe statements of [Title](../01_x.ipynb) with their proofs. *Proved here* means that "
-        "book proves it; *known* means\nthat the source cited has the proof. Symbols are those of the "
+        "the book proves it; *known* means\nthat the source cited has the proof. Symbols are those of the "
         "[notation page](../notation.md).\n\nFormulas that are named below, as they stand in the chapters:\n\n"
         "$$\na = b. \\tag{1.1}\n$$\n\n"
         '<a id="thm-1-1"></a>\n\n'

@@ -2,7 +2,8 @@
 
 `make statements`: the pages Proofs are made from the chapters; rows of the ledger that have no stored result, or of
 which a fresh computation gives another, are measured; the Ledger page's table is made anew. Then every statement
-without a proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is measured.
+without a proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is
+measured.
 """
 
 import sys
