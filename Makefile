@@ -11,7 +11,7 @@ TOOLS := $(VENV)/tools-installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address statements ledger mutants coursework variant grade worker formgrader marks strip clean
+.PHONY: help book test check lint address zip statements ledger mutants coursework variant grade worker formgrader marks strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,9 +30,12 @@ check: $(GRADING)  ## the slow tests: many seeds, long runs
 lint: $(STAMP)  ## style of the code, in modules and notebooks
 	$(BIN)/ruff check .
 
-address: $(STAMP)  ## write repository.url of _config.yml into the set-up cell of every notebook
-	$(BIN)/python tests/tools/address.py
+address: $(STAMP)  ## write the book's address wherever it stands: make address URL=https://github.com/NAME/REPOSITORY
+	$(BIN)/python tests/tools/address.py $(if $(filter undefined,$(origin URL)),,"$(URL)") $(if $(SITE),--site "$(SITE)")
 	$(MAKE) coursework
+
+zip:  ## helpers/ and its data in one small file, for notebooks that stand alone
+	$(PYTHON) tests/tools/pack.py
 
 statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger anew, and say what is missing
 	$(BIN)/python tests/tools/update_statements.py
@@ -40,8 +43,8 @@ statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger a
 ledger: $(STAMP)  ## the same, with every row of the ledger measured again
 	$(BIN)/python tests/tools/update_statements.py --all
 
-mutants: $(TOOLS)  ## change helpers/theory place by place, and list what no test notices (hours; WORDS="gap" for one module)
-	$(BIN)/python tests/tools/mutants.py $(WORDS)
+mutants: $(TOOLS)  ## change helpers/theory place by place, and list what no test notices (an hour; MODULES="theory/gap" for one)
+	$(BIN)/python tests/tools/mutants.py $(MODULES)
 
 # Problem sets of your own: SOURCE=folder (with psN/psN.ipynb) and, for their student versions, RELEASE=folder.
 SOURCE ?= chapters/problem_sets/source

@@ -8,10 +8,11 @@ from notebooks import ROOT, chapter_paths, read
 from parametrised import every_chapter, none_of
 from rules_cells import setup_source
 from rules_figures import outputs
+from tools import pack
 
 SENTENCE = (
-    "RuntimeError: This notebook needs the book's helpers/ folder and the book has no public address yet: "
-    "open the notebook inside a copy of the book's repository."
+    "RuntimeError: This notebook needs the book's helpers/ folder, the book has no public address yet: "
+    "put prune-greedily.zip beside it, or in Colab into the session's files or your Drive."
 )
 
 
@@ -55,10 +56,44 @@ def test_setup_without_address_says_what_to_do_and_does_nothing(setup, tmp_path)
 def test_setup_without_network_or_git_says_so_in_words(setup, tmp_path, monkeypatch):
     offline = run_setup(with_address(setup), tmp_path)  # git can reach nothing
     assert "RuntimeError: This notebook needs the book's helpers/ folder and could not fetch it from" in offline.stderr
-    assert "is the Internet switched on for this notebook? git says: " in offline.stderr.splitlines()[-1]
+    assert "is the Internet switched on for this notebook? Or put " in offline.stderr.splitlines()[-1]
+    assert " git says: fatal: " in offline.stderr
     monkeypatch.setenv("PATH", str(tmp_path))
     without = run_setup(with_address(setup), tmp_path)
-    assert without.stderr.splitlines()[-1].endswith("helpers/ folder and fetches it with git: install git.")
+    assert "helpers/ folder: install git to fetch it, or put prune-greedily.zip beside it" in without.stderr
+
+
+def test_setup_unpacks_the_zip_beside_the_notebook_and_needs_neither_address_nor_network(setup, tmp_path):
+    packed = tmp_path / "with a space" / "prune-greedily.zip"
+    packed.parent.mkdir()
+    assert pack.pack(packed) > 40
+    assert packed.stat().st_size < 1e6
+    for source in (setup, setup.replace("shutil.unpack_archive", "unpacked_twice")):  # the second time it is there
+        run = run_setup(with_address(source, ""), packed.parent)
+        assert run.stdout.strip() == str(packed.parent / CLONE), run.stderr
+    there = {path.name for path in (packed.parent / CLONE).rglob("*.json")}
+    assert "reference_estimators.json" in there, "what chapters read comes along"
+
+
+def test_setup_says_that_a_zip_is_damaged(setup, tmp_path):
+    (tmp_path / "prune-greedily.zip").write_bytes(b"PK half of it")
+    run = run_setup(with_address(setup, ""), tmp_path)
+    assert run.stderr.splitlines()[-1].endswith("prune-greedily.zip is damaged: make or upload it again.")
+
+
+def test_setup_is_not_disturbed_by_another_package_called_helpers(setup, tmp_path):
+    (tmp_path / "helpers.py").write_text("mine = True\n", encoding="utf8")
+    pack.pack(tmp_path / "prune-greedily.zip")
+    source = f"import helpers\nassert helpers.mine\n{with_address(setup, '')}\nimport helpers.arguments"
+    run = run_setup(source, tmp_path)
+    assert run.stdout.strip() == str(tmp_path / CLONE), run.stderr
+
+
+def test_setup_asks_for_one_thread_unless_told_otherwise(setup, tmp_path, monkeypatch):
+    pack.pack(tmp_path / "prune-greedily.zip")
+    source = with_address(setup, "") + "\nsys.path[0] = os.environ['OMP_NUM_THREADS']"
+    assert run_setup("import os\nos.environ['OMP_NUM_THREADS'] = '3'\n" + source, tmp_path).stdout.strip() == "3"
+    assert run_setup("import os\ndel os.environ['OMP_NUM_THREADS']\n" + source, tmp_path).stdout.strip() == "1"
 
 
 @pytest.mark.parametrize("inside", [".", "chapters", "chapters/problem_sets/release"])
