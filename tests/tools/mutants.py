@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def outcomes(module, copy, worker, workers, every):
     keep_share(session, worker, workers, every)
     cosmic_ray(copy, "exec", config.name, session.name)
     with sqlite3.connect(session) as database:
-        return database.execute("select test_outcome, worker_outcome, diff from work_results").fetchall()
+        return database.execute("select test_outcome, diff from work_results").fetchall()
 
 
 def copy_of_project(folder):
@@ -109,23 +110,28 @@ def main():
     parser.add_argument("--every", action="store_true", help="all changes at a place, not one of them")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    with tempfile.TemporaryDirectory() as folder:
-        copies = [Path(folder) / str(worker) for worker in range(options.workers)]
-        for copy in copies:
+    changes, unnoticed = Counter(), Counter()
+
+    def work(worker):
+        """One copy, and in it module after module: its share of the changes of each."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "book"
             copy_of_project(copy)
-        total, lost = 0, 0
-        with ThreadPoolExecutor(options.workers) as pool:
             for module in options.modules:
-                jobs = [
-                    pool.submit(outcomes, module, copy, worker, options.workers, options.every)
-                    for worker, copy in enumerate(copies)
-                ]
-                found = [outcome for job in jobs for outcome in job.result()]
-                survived = [diff for test, _, diff in found if test is not None and "SURVIVED" in test.upper()]
-                total, lost = total + len(found), lost + len(survived)
-                print(f"== helpers/{module}.py: {len(found)} changes, {len(survived)} not noticed", flush=True)
-                print("\n".join(survived), flush=True)
-        print(f"{total} changes, {total - lost} noticed: {(total - lost) / max(total, 1):.1%}")
+                found = outcomes(module, copy, worker, options.workers, options.every)
+                survived = [diff for test, diff in found if "SURVIVED" in str(test).upper()]
+                changes[module] += len(found)
+                unnoticed[module] += len(survived)
+                head = f"== helpers/{module}.py: {len(survived)} of {len(found)} not noticed"
+                print("\n".join([head, *survived]), flush=True)
+
+    with ThreadPoolExecutor(options.workers) as pool:
+        list(pool.map(work, range(options.workers)))
+    print("module, changes, not noticed")
+    for module in options.modules:
+        print(f"helpers/{module}.py {changes[module]} {unnoticed[module]}")
+    noticed = 1 - unnoticed.total() / max(changes.total(), 1)
+    print(f"{changes.total()} changes, {noticed:.1%} noticed")
 
 
 if __name__ == "__main__":
