@@ -1,0 +1,41 @@
+/* The search for readers of numbers and formulas: "2.5" is one word, "Theorem 2.5" finds that theorem first, and what is
+   quoted from a page shows symbols in place of TeX. Sphinx's search asks for `splitQuery`, `Scorer` and `Search`. */
+
+if (typeof Search !== "undefined") {
+  splitQuery = (query) => query.split(/[^\p{L}\p{N}_.]+|\.(?!\d)|(?<!\d)\./u).filter((word) => word);
+
+  Scorer.score = ([, title, , , score]) => {
+    const asked = new URLSearchParams(location.search).get("q").trim().toLowerCase().replace(/\s+/g, " ");
+    const name = title.toLowerCase();
+    const number = name.match(/^\w+ \(?([\d.]+)/)?.[1];
+    return score + (name === asked || name.startsWith(`${asked} (`) ? 200 : 0) + (number === asked.replace(/[()]/g, "") ? 100 : 0);
+  };
+
+  const SYMBOLS = {
+    lambda: "λ", beta: "β", kappa: "κ", nu: "ν", mu: "μ", delta: "δ", Delta: "Δ", Lambda: "Λ", rho: "ρ", tau: "τ", eta: "η",
+    theta: "θ", alpha: "α", epsilon: "ε", varepsilon: "ε", gamma: "γ", sigma: "σ", xi: "ξ", psi: "ψ", varphi: "φ", ell: "ℓ",
+    star: "⋆", top: "⊤", le: "≤", ge: "≥", ne: "≠", approx: "≈", in: "∈", to: "→", times: "×", cdot: "·", dots: "…", infty: "∞",
+    sum: "∑", nabla: "∇", sqrt: "√", lVert: "‖", rVert: "‖", lvert: "|", rvert: "|", langle: "⟨", rangle: "⟩", succeq: "⪰",
+    mapsto: "↦", gg: "≫", ll: "≪", pm: "±", lfloor: "⌊", rfloor: "⌋", mid: "|", circ: "∘", otimes: "⊗", chi: "χ", pi: "π",
+  };
+
+  /* A formula in plain characters, "…" where it needs two dimensions. */
+  const plain = (tex) => {
+    const text = tex
+      .replace(/\\[()[\]]/g, "")
+      .replace(/\\(?:mathrm|mathbb|mathcal|text|operatorname|bar|hat|boldsymbol)\{([^{}]*)\}/g, "$1")
+      .replace(/\\([A-Za-z]+)/g, (all, name) => SYMBOLS[name] ?? all)
+      .replace(/\\[,;:! ]/g, " ")
+      .replace(/[_^]([A-Za-z0-9∗*⋆⊤])/gu, "$1")
+      .replace(/[{}]/g, "");
+    return /[\\^_&]/.test(text) ? "…" : text.trim();
+  };
+
+  const textOf = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    page.querySelectorAll(".math").forEach((formula) => (formula.textContent = plain(formula.textContent)));
+    page.querySelectorAll("summary, .cell_input").forEach((part) => part.remove());
+    return textOf(page.documentElement.outerHTML, anchor);
+  };
+}
