@@ -49,10 +49,13 @@ class Book(Domain):
     object_types = {kind: ObjType(kind) for kind in (*map(str.lower, KINDS), "formula", "figure", "exercise", "chapter")}
     data_version = 1
 
+    def get_type_name(self, type, primary=False):
+        return type.lname
+
     def get_objects(self):
         for target in {**targets(self.env)}.values():
             if target.kind in self.object_types:
-                yield target.title, target.title, target.kind, target.page, target.id, 0
+                yield target.title, target.title, target.kind, target.page, target.id or "main-content", 0
 
     def merge_domaindata(self, docnames, otherdata):
         """Nothing to merge: the targets are kept with the environment."""

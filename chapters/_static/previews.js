@@ -46,6 +46,7 @@
   const place = () => {
     const edge = 8;
     const line = link.getClientRects()[0] ?? link.getBoundingClientRect();
+    box.style.left = "0"; // or the page's edge would make it narrow
     const { width, height } = box.getBoundingClientRect();
     const left = Math.min(Math.max(edge, line.left), document.documentElement.clientWidth - width - edge);
     const above = line.top - height - 4;

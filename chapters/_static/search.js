@@ -1,15 +1,23 @@
 /* The search for readers of numbers and formulas: "2.5" is one word, "Theorem 2.5" finds that theorem first, and what is
-   quoted from a page shows symbols in place of TeX. Sphinx's search asks for `splitQuery`, `Scorer` and `Search`. */
+   quoted from a page shows symbols in place of TeX. Sphinx's searchtools.js, which is loaded later, takes `splitQuery` and
+   `Scorer` from here. */
 
-if (typeof Search !== "undefined") {
-  splitQuery = (query) => query.split(/[^\p{L}\p{N}_.]+|\.(?!\d)|(?<!\d)\./u).filter((word) => word);
+var splitQuery = (query) => query.split(/[^\p{L}\p{N}_.]+|\.(?!\d)|(?<!\d)\./u).filter((word) => word);
 
-  Scorer.score = ([, title, , , score]) => {
+var Scorer = {
+  objNameMatch: 11, objPartialMatch: 6, objPrio: { 0: 15, 1: 5, 2: -5 }, objPrioDefault: 0, // as in Sphinx
+  title: 15, partialTitle: 7, term: 5, partialTerm: 2,
+  score: ([, title, , , score]) => {
     const asked = new URLSearchParams(location.search).get("q").trim().toLowerCase().replace(/\s+/g, " ");
     const name = title.toLowerCase();
-    const number = name.match(/^\w+ \(?([\d.]+)/)?.[1];
-    return score + (name === asked || name.startsWith(`${asked} (`) ? 200 : 0) + (number === asked.replace(/[()]/g, "") ? 100 : 0);
-  };
+    const number = /^\w+ \(?([\d.]+)/.exec(name)?.[1];
+    const exact = name === asked || name.startsWith(`${asked} (`) || name.includes(`(${asked})`);
+    return score + (exact ? 200 : 0) + (number === asked.replace(/[()]/g, "") ? 100 : 0);
+  },
+};
+
+addEventListener("DOMContentLoaded", () => {
+  if (typeof Search === "undefined") return;
 
   const SYMBOLS = {
     lambda: "λ", beta: "β", kappa: "κ", nu: "ν", mu: "μ", delta: "δ", Delta: "Δ", Lambda: "Λ", rho: "ρ", tau: "τ", eta: "η",
@@ -36,6 +44,6 @@ if (typeof Search !== "undefined") {
     const page = new DOMParser().parseFromString(html, "text/html");
     page.querySelectorAll(".math").forEach((formula) => (formula.textContent = plain(formula.textContent)));
     page.querySelectorAll("summary, .cell_input").forEach((part) => part.remove());
-    return textOf(page.documentElement.outerHTML, anchor);
+    return textOf(page.documentElement.outerHTML, anchor && `#${CSS.escape(anchor.slice(1))}`);
   };
-}
+});
