@@ -1,6 +1,6 @@
-"""What a link shows before one follows it: each page's previews, in a script that the reader's browser loads on demand.
+"""What a link shows before one follows it: each page's previews, in a script that the browser loads on demand.
 
-A page with anchors that links lead to gets ``_static/previews/PAGE.js``, which calls ``bookPreviews(page, {id: HTML})``:
+A page gets ``_static/previews/PAGE.js``, which calls ``bookPreviews(page, {id: HTML})`` with what links lead to:
 statements, formulas, figures, exercises, rows of the page Notation, entries of Helpers and of the bibliography, and ""
 for the page as a whole. A script and no data file, because a book opened from a folder may not fetch.
 ``_static/previews.js`` shows them; works that a chapter links to by their address are found by that address.
@@ -76,8 +76,8 @@ def element(body, match):
 
 def opening(body):
     """A page's title and the first sentence in bold with its paragraph, or else its first paragraph."""
-    title, paragraphs = TITLE.search(body), PARAGRAPH.findall(body)
-    question = next((text for text in paragraphs if "<strong>" in text and "?" in text), *paragraphs[:1])
+    title, paragraphs = TITLE.search(body), PARAGRAPH.findall(body) or [""]
+    question = next((text for text in paragraphs if "<strong>" in text and "?" in text), paragraphs[0])
     return plain((f"<p><strong>{title[1]}</strong></p>" if title else "") + question)
 
 

@@ -1,6 +1,6 @@
 """Every reference in the text is a link: the notebooks say "(4.6)", "Figure 4.2", "chapter 5", and that is enough.
 
-Reading a page notes what can be meant and gives it an id: formulas with a ``\\tag`` (``eq-4-6``), figures (``fig-4-2``),
+Reading a page notes what can be meant and gives it an id: formulas with a tag (``eq-4-6``), figures (``fig-4-2``),
 exercises (``ex-4-1``), chapters, statements (their ``thm-`` ids are made in dialect.py), symbols of the page Notation
 (``sym-kappa``). Statements, figures and exercises also get a permalink. Once all pages are read, the words and the
 symbols lead there. A symbol is linked outside proofs and solutions, which name things for themselves; a single Latin
@@ -16,6 +16,7 @@ from docutils import nodes
 from sphinx.domains import Domain, ObjType
 
 KINDS = ("Theorem", "Lemma", "Proposition", "Corollary")
+FOUND = ("theorem", "lemma", "proposition", "corollary", "formula", "figure", "exercise", "chapter")  # by the search
 CHAPTER = re.compile(r"chapters/0*(\d+)_\w+")
 NOTATION = "chapters/notation"
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
@@ -46,14 +47,14 @@ class Book(Domain):
     """What the search finds by kind and number."""
 
     name, label = "book", "the book"
-    object_types = {kind: ObjType(kind) for kind in (*map(str.lower, KINDS), "formula", "figure", "exercise", "chapter")}
+    object_types = {kind: ObjType(kind) for kind in FOUND}  # noqa: RUF012 as Sphinx has it
     data_version = 1
 
     def get_type_name(self, type, primary=False):
         return type.lname
 
     def get_objects(self):
-        for target in {**targets(self.env)}.values():
+        for target in targets(self.env).values():
             if target.kind in self.object_types:
                 yield target.title, target.title, target.kind, target.page, target.id or "main-content", 0
 
@@ -78,9 +79,6 @@ def targets(env):
 
 def forget(env, page):
     env.book_targets = {key: target for key, target in targets(env).items() if target.page != page}
-
-
-# --- reading: ids, permalinks, and the list of targets ----------------------------------------------------------------
 
 
 def read(app, document):
@@ -142,8 +140,8 @@ def bracketed(paragraph):
 
 def mark(paragraph, kind, number, place):
     """Append a permalink."""
-    words = f"Link to {kind} {number}"
-    paragraph += nodes.reference("", "#", refuri=f"#{place['ids'][0]}", reftitle=words, internal=True, classes=["headerlink"])
+    to = {"refuri": f"#{place['ids'][0]}", "reftitle": f"Link to {kind} {number}"}
+    paragraph += nodes.reference("", "#", internal=True, classes=["headerlink"], **to)
 
 
 def symbols(document):
@@ -174,9 +172,6 @@ def bare(tex):
 
 def dashed(name):
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
-
-
-# --- linking ----------------------------------------------------------------------------------------------------------
 
 
 def link(app, document, page):
@@ -247,7 +242,8 @@ def link_symbols(document, chapter, known, place):
         rows = [key for key in known if key[:2] == ("symbol", tex) and key[2] <= chapter]
         around = list(above(node))
         stated = any(isinstance(outer, nodes.block_quote) for outer in around)
-        closed = folds or tex in local or (stated and tex.isalpha()) or any(isinstance(outer, QUIET) for outer in around)
+        quiet = any(isinstance(outer, QUIET) for outer in around)
+        closed = folds or quiet or tex in local or (stated and tex.isalpha())
         if rows and not closed:
             target = known[max(rows, key=lambda key: key[2])]
             leads = nodes.reference("", "", refuri=place(target), internal=True, classes=["symbol"])

@@ -11,7 +11,7 @@ var Scorer = {
     const asked = new URLSearchParams(location.search).get("q").trim().toLowerCase().replace(/\s+/g, " ");
     const name = title.toLowerCase();
     const number = /^\w+ \(?([\d.]+)/.exec(name)?.[1];
-    const exact = name === asked || name.startsWith(`${asked} (`) || name.includes(`(${asked})`);
+    const exact = name === asked || name.startsWith(`${asked} (`) || name.endsWith(` (${asked})`) || name === `formula ${asked}`;
     return score + (exact ? 200 : 0) + (number === asked.replace(/[()]/g, "") ? 100 : 0);
   },
 };
