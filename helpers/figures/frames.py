@@ -2,9 +2,12 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from helpers import theory
-from helpers.figures.style import CAST, SHADES, decorate, line, points, single_runs
+from helpers.figures.style import CAST, FADED, SHADES, decorate, line, points, single_runs
+from helpers.problems import Population
+from helpers.pruning import column_norms, pruning_curve
 
 
 def norm_histograms(norms, bins, expected, threshold):
@@ -133,3 +136,25 @@ def errors_by_scale(scales, errors):
         place = scales[at] * beside, trained[at].mean() * lift
         ax.text(*place, name, color=SHADES[n], ha=side, va="bottom" if lift > 1 else "top")
     decorate(ax, xlabel="scale of the start", ylabel="relative error", xscale="log", yscale="log")
+
+
+def cut_frame(frame, cut):
+    """One frame (r, k), equal eigenvalues, cut at the share `cut` of its largest column norm. Left, the share of columns
+    at least so long; right, the error with the longest ones kept; the laws (3.1) and (3.4) of wide random frames."""
+    r, k = frame.shape
+    norms = column_norms(frame).sort(descending=True).values
+    lengths, ranks = norms / norms[0], np.arange(k + 1) / k
+    kept = (lengths >= cut).sum().item()
+    errors = pruning_curve(Population(torch.eye(r, dtype=frame.dtype)), frame)[1] / r**0.5
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    x = np.linspace(0, 1, 41)
+    left.plot(x, [theory.count_near_largest(k, c, r) / k for c in x], **line("theory", label="(3.1)"))
+    left.plot(lengths[kept:], ranks[kept + 1 :], "o", color=FADED, markersize=3, label="cut off")
+    left.plot(lengths[:kept], ranks[1 : kept + 1], **points("no penalty", label="kept", markersize=4))
+    left.axvline(cut, color=FADED, linestyle="--", linewidth=1.2)
+    right.plot(x, np.sqrt(theory.frame_pruning_error(x, r)), **line("theory", label="(3.4)"))
+    right.plot(ranks, errors, **line("no penalty", label="this frame"))
+    right.plot(kept / k, errors[kept], **points("no penalty", label="at this cut", markersize=8))
+    decorate(left, xlabel="share of the largest norm", ylabel="share of columns at least so long")
+    decorate(right, xlabel="share of columns kept", ylabel="share of the truth that is lost")
+    return figure

@@ -250,6 +250,6 @@ const lab = (() => {
 
   return {
     random, times, outer, orthonormal, eigh, population, empirical, sample, svec, smat, groupLasso, weightDecay, squares,
-    descent, safeStep, prune, theory,
+    descent, safeStep, prune, zero, theory,
   };
 })();

@@ -17,7 +17,7 @@ from IPython.display import HTML
 from PIL import Image
 
 HERE = Path(__file__).parent
-COLORS = 64  # in a still picture: plenty for lines and labels, and a third of the bytes
+COLORS = 32  # in a still picture: plenty for lines and labels, and a third of the bytes
 PAGE = """<div data-lab="{name}" data-parameters="{parameters}">
 <div class="lab-still">{still}</div>
 <script>
@@ -64,6 +64,6 @@ def _picture(figure, alt):
     figure.savefig(stream, format="png")
     width = round(figure.get_size_inches()[0] * 96)
     plt.close(figure)
-    Image.open(stream).convert("RGB").quantize(COLORS).save(packed, "PNG", optimize=True)
+    Image.open(stream).convert("RGB").quantize(COLORS).convert("RGB").save(packed, "WEBP", lossless=True, method=6)
     data = base64.b64encode(packed.getvalue()).decode()
-    return f'<img alt="{escape(alt)}" width="{width}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+    return f'<img alt="{escape(alt)}" width="{width}" style="max-width: 100%" src="data:image/webp;base64,{data}">'

@@ -1,0 +1,125 @@
+"""The live figures of the chapters: their own formulas are the helpers', and each answers to mouse, finger and keys."""
+
+import json
+import shutil
+import subprocess
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from browser import chromium
+from instances import gaussian
+
+from helpers import theory
+from helpers.figures import frames as figures
+from helpers.figures import lab
+from helpers.penalties import GroupLasso
+from helpers.problems import Population
+from helpers.pruning import column_norms, prune, pruning_curve
+from helpers.rotations import random_frame
+
+
+def run(name, expression, given=None):
+    """What the script of a live figure computes in Node, from values as JSON."""
+    if shutil.which("node") is None:
+        pytest.skip("NO NODE: the formulas of the live figures were not tested")
+    sources = [(lab.HERE / file).read_text(encoding="utf-8") for file in ("lab.js", f"lab_{name}.js")]
+    code = f"{sources[0]}\nlab.mount = () => {{}};\n{sources[1]}\n"
+    code += "const given = JSON.parse(require('fs').readFileSync(0, 'utf8')), flat = (A) => Float64Array.from(A.flat());\n"
+    code += f"console.log(JSON.stringify({expression}))"
+    values = json.dumps(given, default=lambda value: value.tolist())
+    return json.loads(subprocess.run(["node", "-e", code], input=values, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("r", [1, 2, 3, 8])
+def test_pruning_error_and_near_largest(r):
+    shares = [0.001, 0.05, 0.3, 0.77, 0.999]
+    found = run("frames", "given.q.map((q) => lab.frames.lost(q, given.r))", {"q": shares, "r": r})
+    assert found == pytest.approx(np.sqrt(theory.frame_pruning_error(shares, r)).tolist(), abs=1e-9)
+    for k in (10, 100, 400):
+        found = run("frames", "lab.frames.nearLargest(given.k, given.c, given.r)", {"k": k, "c": shares, "r": r})
+        assert found == pytest.approx([theory.count_near_largest(k, c, r) for c in shares], abs=2e-5 * k)
+
+
+def test_a_frame_is_measured_as_by_the_helpers():
+    W = random_frame(3, 40, seed=1)
+    problem = Population(torch.eye(3, dtype=torch.float64))
+    found = run("frames", "lab.frames.measure(flat(given), 40, 3)", W.T)
+    assert found["norms"] == pytest.approx(column_norms(W).sort(descending=True).values.tolist(), abs=1e-12)
+    assert found["losses"] == pytest.approx((pruning_curve(problem, W)[1] / 3**0.5).tolist(), abs=1e-12)
+
+
+def test_turning_stays_on_the_fibre_and_ends_in_orthogonal_columns():
+    beta, W = 0.004, random_frame(3, 40, seed=2)
+    steps = "let A = flat(given); const all = []; for (let t = 0; t < 2000; t++) { A = lab.frames.turn(A, 40, 3, 0.004); "
+    found = run("frames", f"(() => {{ {steps} if (t % 100 === 0) all.push([...A]); }} return all; }})()", W.T)
+    path = torch.tensor(found, dtype=torch.float64).unflatten(-1, (40, 3)).mT
+    assert torch.allclose(path @ path.mT, torch.eye(3, dtype=torch.float64), atol=1e-12)
+    values = GroupLasso(1.0, beta).value(path)
+    assert (values.diff() < 1e-9).all()
+    assert values[0] > 2 * values[-1]
+    assert (column_norms(path[-1]) > 0.999).sum() == 3
+    assert prune(path[-1], threshold=0.01).shape == (3, 3)
+
+
+ALT = "What the live figure of this chapter shows, in one sentence."
+CHAPTERS = {"frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0}}
+
+
+def stills(name):
+    return {"frames": lambda: figures.cut_frame(random_frame(2, 100, seed=0), 0.5)}[name]()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(params=CHAPTERS)
+def shown(request, browser):
+    html = lab.show(request.param, still=stills(request.param), alt=ALT, **CHAPTERS[request.param]).data
+    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 900})
+    page, faults = context.new_page(), []
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.set_content(f'<html lang="en"><body><main>{html}</main></body></html>')
+    yield page, html, faults
+    context.close()
+    plt.close("all")
+
+
+def test_it_answers_to_mouse_finger_and_keys(shown):
+    page, html, faults = shown
+    assert len(html.encode()) <= 60_000
+    handle = page.locator(".lab-handle").first
+    assert page.locator(".lab-still").is_hidden()
+    said = {handle.get_attribute("aria-valuetext")}
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 40, y + 15, steps=4)
+    page.mouse.up()
+    said.add(handle.get_attribute("aria-valuetext"))
+    page.touchscreen.tap(x + 30, y)
+    said.add(handle.get_attribute("aria-valuetext"))
+    handle.press("ArrowLeft")
+    said.add(handle.get_attribute("aria-valuetext"))
+    assert len(said) == 4
+    for control in page.locator("input[type=range]").all():
+        before = control.get_attribute("aria-valuetext")
+        control.press("ArrowRight")
+        assert control.get_attribute("aria-valuetext") != before
+        box = control.bounding_box()
+        assert box["height"] >= 24
+    for button in page.locator("button").all():
+        button.click()
+        assert button.bounding_box()["height"] >= 24
+    assert page.locator(".lab-words").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.emulate_media(media="print")
+    assert page.locator(".lab-still img").is_visible()
+    assert page.locator(".lab-live").is_hidden()
+    assert faults == []
