@@ -153,8 +153,8 @@ class Empirical(_Problem):
         design = U_star.new_empty(n, width)
         for part in design.tensor_split(tuple(range(CHUNK, n - CHUNK + 1, CHUNK))):  # the numbers of one draw
             part.copy_(torch.randn(part.shape, generator=random, dtype=torch.float64))
-        w = torch.randn(n, generator=random, dtype=torch.float64)
-        return cls(U_star, design, noise * w.to(U_star), ensemble, noise, **how)
+        w = torch.randn(n, generator=random, dtype=torch.float64).to(U_star)
+        return cls(U_star, design, noise * w, ensemble, noise, **how)
 
     def measure(self, X):
         """𝒜(X)_i = ⟨A_i, X⟩ for a symmetric X (..., d, d): shape (..., n)."""

@@ -56,7 +56,8 @@ def train(
     norm falls below this is set to zero, where it stays (an exact zero is stationary); 0 drops none. record: how many
     states to record, evenly spaced, or the steps at which to record, a sequence, array or tensor of integers.
     method: "gradient descent", or "l-bfgs" (scipy, then Newton steps) for a converged point of one run, recorded at
-    every step. Its fast way to the right number of columns: tolerance = λ/10, drop_below = a tenth of the threshold.
+    every step, or at its end if record = 1. The fast way to the right number of columns is "l-bfgs" with tolerance =
+    λ/10 and drop_below = a tenth of the pruning threshold.
     progress: show a bar. Raises TypeError, ValueError, MemoryError, and FloatingPointError when a single run diverges;
     in a batch that run is flagged in `diverged`, its U and what is recorded of it from then on are NaN, and the others
     go on.
@@ -66,11 +67,11 @@ def train(
     drop_below = number("drop_below", drop_below, low=0)
     choice("method", method, ("gradient descent", "l-bfgs"))
     if step_size is not None:
-        step_size = torch.full(U0.shape[:-2], number("step_size", step_size, low=0, strict=True), dtype=U0.dtype)
+        step_size = U0.new_full(U0.shape[:-2], number("step_size", step_size, low=0, strict=True))
     objective = Objective(problem, penalty)
     if method == "l-bfgs":
-        return _converged(objective, U0, steps, tolerance, drop_below, keep_iterates)
-    step_size = (safe_step(problem, U0, penalty) if step_size is None else step_size).to(U0.device)
+        return _converged(objective, U0, steps, tolerance, drop_below, record, keep_iterates)
+    step_size = safe_step(problem, U0, penalty) if step_size is None else step_size
     times = _times(record, steps)
     if keep_iterates:
         what = f"keeping {len(times)} iterates of shape {tuple(U0.shape)}"
@@ -162,22 +163,23 @@ class _Recorder:
     def run(self, U, gradient_norm, step_size, diverged, evaluations):
         iterates = torch.stack(self.iterates) if self.keep_iterates else None
         loss, error, norms = map(torch.stack, (self.loss, self.error, self.norms))
-        steps = torch.tensor(self.steps)
+        steps = torch.tensor(self.steps, device="cpu")  # of the run, not of its tensors
         return Run(U, steps, loss, error, norms, iterates, gradient_norm, step_size, diverged, evaluations)
 
 
-def _converged(objective, U0, steps, tolerance, drop_below, keep_iterates):
+def _converged(objective, U0, steps, tolerance, drop_below, record, keep_iterates):
     recorder = _Recorder(objective.problem, keep_iterates)
     diverged = torch.zeros((), dtype=torch.bool, device=U0.device)
 
-    def record(U, loss):
+    def add(U, loss):
         recorder.add(len(recorder.steps), loss, U, diverged)
 
-    record(U0, objective.problem.loss(U0))
+    if record != 1:
+        add(U0, objective.problem.loss(U0))
     U, gradient_norm, evaluations = objective.minimise(
-        U0, steps=steps, tolerance=tolerance, drop_below=drop_below, callback=record
+        U0, steps=steps, tolerance=tolerance, drop_below=drop_below, callback=None if record == 1 else add
     )
-    record(U, objective.problem.loss(U))
+    add(U, objective.problem.loss(U))
     return recorder.run(U, gradient_norm, None, diverged, evaluations)
 
 

@@ -120,6 +120,13 @@ def test_the_recorded_loss_is_that_of_the_recorded_iterate(method):
     torch.testing.assert_close(run.loss, torch.stack([problem.loss(U) for U in run.iterates]), rtol=1e-12, atol=0)
 
 
+def test_l_bfgs_records_its_end_only_if_one_record_is_asked_for():
+    every, last = (train(problem_of(), start(), steps=30, method="l-bfgs", record=record) for record in (100, 1))
+    assert len(last.steps) == 1 < len(every.steps)
+    assert torch.equal(last.U, every.U)
+    assert torch.equal(last.loss[-1], every.loss[-1])
+
+
 def test_train_prune_fine_tune_reaches_the_oracle():
     for ensemble, c_lambda in (("gaussian", 0.1), ("rank-one", 0.3)):
         problem = problem_of(ensemble, d=12, n=600)
