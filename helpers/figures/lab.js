@@ -140,7 +140,7 @@ const lab = (() => {
   // --- penalties, training, pruning --------------------------------------------------------------------------------
 
   const groupLasso = (strength, beta) => ({
-    strength, h: (x) => x / Math.sqrt(x + beta), dh: (x) => theory.dh(x, beta), bend: 1 / Math.sqrt(beta),
+    strength, smoothing: beta, h: (x) => x / Math.sqrt(x + beta), dh: (x) => theory.dh(x, beta), bend: 1 / Math.sqrt(beta),
     threshold: 2 * Math.sqrt(beta),
   });
   const weightDecay = (strength) => ({ strength, h: (x) => x, dh: () => 1, bend: 1 });
@@ -234,6 +234,11 @@ const lab = (() => {
     gMin: (strength, beta) => theory.g(theory.bendingPoint(strength, beta), strength, beta),
     gapEdge: (strength, kappa, beta) => Math.sqrt(theory.bendingPoint(strength / kappa, beta)),
     thresholdStrength: (beta, kappa = 1) => 5 ** 2.5 * kappa * beta ** 1.5,
+    curvatureBound: (d, n) => (1 + Math.sqrt(2 * d / n) + Math.sqrt(2 * Math.log(20) / n)) ** 2, // "gaussian", 0.95
+    oracleError: (d, r, n, noise) => { // √ of theory.cramer_rao(..., finite_n=True)
+      const q = r * d - r * (r - 1) / 2;
+      return noise * Math.sqrt(q / (n - q - 1));
+    },
     criticalStrength: (mu, beta) => 2 * Math.sqrt(beta) * mu,
     globalStrength: (mu, beta) => mu > beta ? 2 * ((2 * mu + beta) / 3) ** 1.5 : theory.criticalStrength(mu, beta),
     foldStrength: (mu, beta) => {

@@ -17,6 +17,11 @@ Object.assign(lab, (() => {
     return parent.appendChild(made);
   }
 
+  // words in which c_λ is c with an index
+  function typeset(parent, text) {
+    text.split(/_(\S)/).forEach((part, i) => { if (i % 2) node(parent, "sub", {}, part); else parent.append(part); });
+  }
+
   // a number to three significant digits, with a true minus sign
   function number(value, digits = 3) {
     if (!Number.isFinite(value)) return "–";
@@ -192,10 +197,14 @@ Object.assign(lab, (() => {
       waiting ??= setTimeout(() => { waiting = null; said.textContent = words.textContent; }, job ? 4000 : 1000);
     };
 
-    const labelled = (text) => { const label = node(controls, "label"); return [label, node(label, "span", {}, text)]; };
+    const labelled = (text) => {
+      const label = node(controls, "label"), line = node(label, "span");
+      typeset(node(line, "span"), text);
+      return [label, line];
+    };
     // slider: input(value) at each move; log: equal steps are equal factors; format(value) is what it says
     fig.slider = ({ label, min, max, step, value, log, format = number, input }) => {
-      const [box, line] = labelled(label), shown = node(line, "output"), f = log ? Math.log : (v) => v;
+      const [box, line] = labelled(label), shown = node(line, "b"), f = log ? Math.log : (v) => v;
       const range = node(box, "input", { type: "range", min: f(min), max: f(max), step: log ? "any" : step });
       const show = () => { shown.textContent = format(self.value); range.setAttribute("aria-valuetext", shown.textContent); };
       const self = {
@@ -235,7 +244,7 @@ Object.assign(lab, (() => {
     // Work in slices of a few milliseconds, between which the page stays alive: work() is called until it answers
     // false, draw() once a frame (with reduced motion only at the end). Off the screen everything waits.
     let job = null, frame = 0;
-    const SLICE = 10;
+    const SLICE = 12;
     function tick() {
       frame = 0;
       if (!job || !fig.seen) return;
@@ -252,10 +261,15 @@ Object.assign(lab, (() => {
     // once: one call of work() a frame, for things that should be watched; done() after the last
     fig.run = (work, draw, { once, done } = {}) => { job = { work, draw, once: once && !fig.reduced, done }; wake(); };
     fig.stop = () => { job = null; };
-    // A button that plays and pauses: start() begins or goes on, fig.stop() pauses.
+    // the colour called "who", on plots and legend alike
+    fig.who = (color) => live.style.setProperty("--lab-who", `var(--lab-${color})`);
+    fig.busy = () => job !== null;
+    // A button that plays and pauses: start() begins or goes on; call stopped() when what it started has ended.
     fig.player = ({ label = "Play", start }) => {
-      const made = fig.button({ label, press: () => { if (job) { fig.stop(); made.textContent = label; } else { made.textContent = "Pause"; start(); } } });
-      return { playing: () => { made.textContent = "Pause"; }, ended: () => { made.textContent = label; } };
+      let on = false;
+      const show = (state) => { on = state; made.textContent = on ? "Pause" : label; };
+      const made = fig.button({ label, press: () => { show(!on); if (on) start(); else fig.stop(); } });
+      return { stopped: () => show(false) };
     };
 
     fig.ready = () => {
@@ -264,7 +278,7 @@ Object.assign(lab, (() => {
         if (mark.kind === "line") node(swatch, "path", { d: "M0,6H26", stroke: paint, "stroke-width": 2.5, "stroke-dasharray": mark.dash ?? "" });
         else if (mark.kind === "band") node(swatch, "rect", { x: 4, width: 18, height: 12, fill: paint });
         else node(swatch, "path", { d: "M13,6" + SHAPES[mark.shape](4.5), fill: mark.hollow || mark.shape === "cross" ? "none" : paint, stroke: paint, "stroke-width": 2 });
-        item.append(mark.label);
+        typeset(item, mark.label);
       }
       let width = live.clientWidth;
       fig.all.forEach((axes) => axes.layout());

@@ -6,9 +6,10 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.ticker import LogLocator
 
-from helpers.figures.style import CAST, SHADES, decorate, draw_threshold, line, points
+from helpers import theory
+from helpers.figures.style import CAST, FADED, SHADES, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
-from helpers.training import Run
+from helpers.training import Run, fine_tune
 
 PALE = "#CFCFCF"
 
@@ -94,6 +95,34 @@ def isometry_ratios(sizes, ratios, bounds, **settings):
     ax.plot(sizes, low, marker="v", label="search, smallest", markerfacecolor="white", **look)
     ticks = {"xscale": "log", "xticks": sizes[::2], "xticklabels": sizes[::2]}
     decorate(ax, xlabel="measurements $n$", ylabel="ratio in (1.7), rank 2", **ticks, **settings).minorticks_off()
+
+
+def whole_pipeline(problem, penalty, run, tuned):
+    """The still picture of the live pipeline. Left: the column norms of `run`, trained with the group Lasso `penalty`,
+    and those that Theorem 2.5 predicts. Right: the errors of `run`, then of `tuned`, with the oracle's and that which
+    `theory.cramer_rao` expects."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.2))
+    norms, place = column_norms(run.U), torch.arange(1, run.U.shape[-1] + 1)
+    large = norms > penalty.threshold
+    left.bar(place[large], norms[large], color=CAST["group Lasso"]["color"])
+    left.bar(place[~large], norms[~large], color=FADED)
+    goal = theory.shrunk_eigenvalue(problem.U_star.square().sum(0).numpy(), penalty.strength, penalty.smoothing) ** 0.5
+    left.hlines(goal, 0, len(norms) + 1, color=CAST["theory"]["color"], linewidth=1.2)
+    draw_threshold(left, penalty.threshold)
+    decorate(left, xlabel="column", ylabel=r"norm $\Vert u_i\Vert$", ylim=(0, 1.5))
+    right.axvspan(run.steps[-1], run.steps[-1] + tuned.steps[-1], color="#D9ECDD", linewidth=0)
+    for stage, shift in ((run, 0), (tuned, run.steps[-1])):
+        right.plot(stage.steps + shift, stage.error, **line("group Lasso", label=None))
+    told = fine_tune(problem, problem.U_star).error[-1].item()
+    expected = theory.cramer_rao(problem.d, problem.r, problem.n, problem.noise, finite_n=True) ** 0.5
+    right.axhline(told, **line("oracle", label="oracle, told r"))
+    right.axhline(expected, **line("theory", linestyle=(0, (10, 3)), linewidth=1.2, label="theory for it"))
+    error = r"error $\Vert X - M\Vert_F$"
+    decorate(right, xlabel="step: train, then prune and fine-tune", ylabel=error, yscale="log")
+    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    right.yaxis.set_major_formatter("{x:g}")
+    right.minorticks_off()
+    return figure
 
 
 def errors_along_the_way(results):

@@ -10,6 +10,7 @@ from notebooks import MARKUP, flat
 from rules_statements import exercise_numbers, numbering
 
 CAPTION = re.compile(r"Figure (\d+\.\d+)\. \S")
+LIVE_BYTES = 60_000  # of a live figure, its still picture included
 IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
 
 
@@ -93,6 +94,8 @@ def _shown(cell):
         for tag in re.findall(r'<input\b[^>]*type="range"[^>]*>', html):
             if not re.search(r'\baria-label(ledby)?="[^"]+"', tag):
                 yield f"{tag[:60]} is a slider without aria-label"
+        if "data-lab=" in html and len(html.encode()) > LIVE_BYTES:
+            yield f"a live figure of {len(html.encode())} bytes; at most {LIVE_BYTES}: a simpler still picture"
         if output.get("name") == "stderr" and "Warning" in output.text:
             yield f"warns: {' '.join(output.text.split())[:200]}"
 

@@ -317,6 +317,7 @@ def image(kind="image/png", data="x"):
         ([image("text/html", "<img src=x>")], ALT, "has no alt"),
         ([image("text/html", f'<img alt="{ALT}"><input type="range">')], ALT, "aria-label"),
         ([image("text/html", f'<svg aria-label="{ALT}"></svg>')], ALT, 'no role="img"'),
+        ([image("text/html", f'<p data-lab="a"><img alt="{ALT}">' + 60_000 * "x")], ALT, "simpler still picture"),
         ([image("text/html", '<svg role="img" aria-label="a curve"></svg>')], ALT, "at least 40"),
         ([new_output("stream", text="no figure")], ALT, "shows no figure"),
         ([new_output("stream", name="stderr", text="x.py:1: UserWarning: beware")], None, "warns"),

@@ -1,0 +1,120 @@
+"""The live figures in a real browser: they come to life, answer mouse, finger and keys, say what they show in words,
+and do what the chapters say of them."""
+
+import re
+
+import pytest
+from browser import chromium
+
+from helpers.figures import lab
+
+ALT = "A picture that stands in for the live figure where no script runs."
+STILL = f'<img alt="{ALT}" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">'
+SENSING = {"d": 20, "r": 3, "condition": 1.25, "n": 150, "noise": 0.2, "k": 40}
+FIGURES = {  # name: parameters as the chapter's cell passes them
+    "sensing": SENSING | {"c_lambda": 0.3, "c_beta": 0.03, "steps": 2000},
+}
+TALL = 24  # pixels: the least size of what one can press
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+def opened(browser, *names, **context):
+    """A page with these figures; an error on it fails the test."""
+    page = browser.new_page(**{"viewport": {"width": 900, "height": 900}} | context)
+    page.on("pageerror", lambda error: pytest.fail(f"{names}: {error}"))
+    bodies = "".join(lab.page(name, STILL, FIGURES[name]) for name in names)
+    page.set_content(f'<!doctype html><html lang="en"><title>t</title><main>{bodies}</main></html>')
+    return page
+
+
+def words(page, pattern=r"\S", timeout=60_000):
+    """The figure's words, once they match the pattern."""
+    seen = page.locator(".lab-words").first
+    page.wait_for_function(
+        "([e, p]) => RegExp(p).test(e.textContent)", arg=[seen.element_handle(), pattern], timeout=timeout
+    )
+    return seen.text_content()
+
+
+def put(page, label, value):
+    """Move the slider of this label; "min" and "max" are its ends."""
+    script = """(e, v) => { e.value = e[v] ?? v; e.dispatchEvent(new Event("input")); }"""
+    page.get_by_role("slider", name=re.compile(label)).first.evaluate(script, value)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_comes_to_life_and_leaves_the_picture_for_print(browser, name):
+    page = opened(browser, name)
+    assert words(page)
+    assert page.locator(".lab-live").get_attribute("aria-label") == ALT
+    assert (page.locator(".lab-live").is_visible(), page.get_by_alt_text(ALT).is_visible()) == (True, False)
+    page.emulate_media(media="print")
+    assert (page.locator(".lab-live").is_visible(), page.get_by_alt_text(ALT).is_visible()) == (False, True)
+    page.close()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_without_script_the_picture_stands(browser, name):
+    page = opened(browser, name, java_script_enabled=False)
+    assert page.get_by_alt_text(ALT).is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_one_can_press_is_large_and_has_a_name_on_a_phone(browser, name):
+    page = opened(browser, name, viewport={"width": 390, "height": 900}, has_touch=True)
+    words(page)
+    for control in page.locator(".lab-live :is(input, select, button, [tabindex])").all():
+        box = control.bounding_box()
+        assert min(box["width"], box["height"]) >= TALL, control.evaluate("e => e.outerHTML")
+        said = control.evaluate("e => e.ariaLabel || e.textContent || e.labels[0].textContent")
+        assert said.strip(), control.evaluate("e => e.outerHTML")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_two_on_a_page_live_side_by_side_and_again_after_a_redraw(browser, name):
+    page = opened(browser, name, name)
+    assert page.locator(".lab-live").count() == 2
+    page.evaluate("""() => {
+      const root = document.querySelector("[data-lab]"), code = root.querySelector("script").textContent;
+      root.classList.remove("lab-on");
+      root.querySelector(".lab-live").remove();
+      document.head.append(Object.assign(document.createElement("script"), { textContent: code }));
+    }""")
+    assert page.locator(".lab-live").count() == 2
+    page.close()
+
+
+def test_sensing_does_what_chapter_1_says(browser):
+    page = opened(browser, "sensing")
+    count = re.compile(
+        r"(\d+) of 40 columns above .* Error ([\d.]+) trained, ([\d.]+) pruned, ([\d.]+) fine.*oracle ([\d.]+)\."
+    )
+
+    def result(label=None, value=None):
+        before = page.locator(".lab-words").text_content()
+        if label:
+            put(page, label, value)
+            page.wait_for_function("b => document.querySelector('.lab-words').textContent !== b", arg=before)
+        kept, *errors = count.search(words(page, count.pattern)).groups()
+        return int(kept), *map(float, errors)
+
+    kept, _, _, tuned, oracle = result()
+    assert kept == 3
+    assert tuned == pytest.approx(oracle, rel=0.02)
+    assert result("strength", "min")[0] > 3
+    assert result("strength", "max")[0] < 3
+    put(page, "strength", -1.2)
+    words(page, "^3 of 40.*Error")
+    page.get_by_label("penalty").select_option("no penalty")
+    kept, _, _, tuned, oracle = result()
+    assert kept > 30
+    assert tuned > 2 * oracle
+    page.close()
