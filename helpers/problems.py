@@ -188,36 +188,39 @@ class Empirical(_Problem):
         return loss, gradient
 
     def _gram(self):
-        """𝒜*𝒜/n in svec coordinates, one chunk of svec rows at a time."""
-        rows = self.design.split(CHUNK)
+        """𝒜*𝒜/n in svec coordinates, one chunk of measurements at a time."""
+        parts = (part.T for part in self.design.split(CHUNK))
         if self.ensemble == "rank-one":
-            rows = (svec(x[:, :, None] * x[:, None, :]) for x in rows)
-        return sum(_inner_products(part) for part in rows) / self.n
+            row, column = torch.triu_indices(self.d, self.d, device=self.design.device)
+            _, _, stretch = _coordinates(self.d, self.design.device, self.design.dtype)
+            parts = (stretch[:, None] * x[row] * x[column] for x in parts)  # svec(xxᵀ), a column for each x
+        return sum(_product(part) for part in parts) / self.n
 
 
-def _inner_products(rows):
-    """rowsᵀ rows. On the CPU by numpy, which computes half of what is symmetric: twice as fast."""
-    return torch.from_numpy(rows.numpy().T @ rows.numpy()) if rows.device.type == "cpu" else rows.T @ rows
+def _product(A):
+    """A Aᵀ. On the CPU by numpy, which computes half of what is symmetric: twice as fast."""
+    return torch.from_numpy(A.numpy() @ A.numpy().T) if A.device.type == "cpu" else A @ A.T
 
 
 @lru_cache
-def _coordinates(d, device):
-    """For svec: the places in the flattened matrix that it keeps. For smat: the coordinate that fills each place."""
+def _coordinates(d, device, dtype):
+    """For svec: the places in the flattened matrix that it keeps. For smat: the coordinate that fills each place. And
+    by what svec multiplies, smat divides: √2 off the diagonal."""
     row, column = torch.triu_indices(d, d, device=device)
     place = torch.empty(d, d, dtype=torch.long, device=device)
     place[row, column] = place[column, row] = torch.arange(len(row), device=device)
-    return row * d + column, place.flatten(), row != column
+    return row * d + column, place.flatten(), 1 + (2**0.5 - 1) * (row != column).to(dtype)
 
 
 def svec(X):
     """The d(d+1)/2 coordinates of a symmetric matrix X (..., d, d): its upper triangle, row by row, with the
     off-diagonal entries times √2, so that ⟨svec X, svec Y⟩ = ⟨X, Y⟩."""
-    kept, _, off_diagonal = _coordinates(X.shape[-1], X.device)
-    return X.flatten(-2)[..., kept] * X.new_ones(len(kept)).masked_fill(off_diagonal, 2**0.5)
+    kept, _, stretch = _coordinates(X.shape[-1], X.device, X.dtype)
+    return X.flatten(-2)[..., kept] * stretch
 
 
 def smat(x):
     """The inverse of `svec`: coordinates (..., d(d+1)/2) as a symmetric matrix (..., d, d)."""
     d = (isqrt(8 * x.shape[-1] + 1) - 1) // 2
-    _, place, off_diagonal = _coordinates(d, x.device)
-    return (x * x.new_ones(x.shape[-1]).masked_fill(off_diagonal, 0.5**0.5))[..., place].unflatten(-1, (d, d))
+    _, place, stretch = _coordinates(d, x.device, x.dtype)
+    return (x / stretch)[..., place].unflatten(-1, (d, d))
