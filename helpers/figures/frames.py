@@ -139,8 +139,8 @@ def errors_by_scale(scales, errors):
 
 
 def cut_frame(frame, cut):
-    """One frame (r, k), equal eigenvalues, cut at the share `cut` of its largest column norm. Left, the share of columns
-    at least so long; right, the error with the longest ones kept; the laws (3.1) and (3.4) of wide random frames."""
+    """One frame (r, k), equal eigenvalues, cut at the share `cut` of its largest column norm. Left, the share of
+    columns at least so long; right, the error with the longest ones kept; (3.1) and (3.4) for wide random frames."""
     r, k = frame.shape
     norms = column_norms(frame).sort(descending=True).values
     lengths, ranks = norms / norms[0], np.arange(k + 1) / k
@@ -154,7 +154,7 @@ def cut_frame(frame, cut):
     left.axvline(cut, color=FADED, linestyle="--", linewidth=1.2)
     right.plot(x, np.sqrt(theory.frame_pruning_error(x, r)), **line("theory", label="(3.4)"))
     right.plot(ranks, errors, **line("no penalty", label="this frame"))
-    right.plot(kept / k, errors[kept], **points("no penalty", label="at this cut", markersize=8))
+    right.plot(kept / k, errors[kept], **points("no penalty", label="cut here", markersize=8))
     decorate(left, xlabel="share of the largest norm", ylabel="share of columns at least so long")
     decorate(right, xlabel="share of columns kept", ylabel="share of the truth that is lost")
     return figure

@@ -28,7 +28,7 @@ lab.mount("tuning", (fig, p) => {
   let { condition } = p, extra = 1, ensemble = "gaussian", share = 0.4, mu, largest;
   const V = fig.plot({ x: [0, 0.275], y: [0, 1.15], xlabel: "step size η", ylabel: "rate: factor on the error per step" });
   const borders = V.curve({ color: "grey", width: 1.2, dash: "4 3" });
-  const rates = V.curve({ label: "Theorem 5.1" }), measured = V.dots({ color: "blue", shape: "triangle", size: 6 });
+  const rates = V.curve({ label: "Theorem 5.1" });
   const error = fig.plot({ x: [0, STEPS], y: [1e-12, 10], log: "y", xlabel: "steps", ylabel: "error of X", yticks: [1e-12, 1e-9, 1e-6, 1e-3, 1] });
   const laws = error.curve({ dash: "6 3", label: "predicted" });
   const wide = error.dots({ color: "orange", size: 3.5, label: "superfluous columns kept" });
@@ -64,7 +64,6 @@ lab.mount("tuning", (fig, p) => {
     // the line of the rate passes through the last error that is well above rounding
     const end = narrow.findLastIndex((e) => e > 1e-10), half = Math.floor(end / 2);
     const found = (narrow[end] / narrow[half]) ** (1 / (end - half)), xs = Array.from({ length: STEPS + 1 }, (_, t) => t);
-    measured.set([step], [found]);
     const crawl = (t) => lab.tuning.crawl(t, step, extra, r, ensemble, NORM);
     const plunge = (t) => narrow[end] * rate ** (t - end), inside = (y) => rate < 1 && y > 1e-12 && y < 1 ? y : NaN;
     laws.set([...xs, NaN, ...xs], [...xs.map((t) => inside(plunge(t))), NaN, ...xs.map((t) => inside(crawl(t)))]);
@@ -72,12 +71,12 @@ lab.mount("tuning", (fig, p) => {
     fig.say(rate > 1 ? "Beyond the largest step the truth repels: neither model gets there."
       : `Pruned, the error shrinks by ${lab.number(found)} a step, predicted ${lab.number(rate)}: `
         + (narrow.at(-1) <= 1e-6 ? `10⁻⁶ is reached after ${narrow.findIndex((e) => e <= 1e-6)} steps. ` : `${lab.number(narrow.at(-1), 2)} after ${STEPS} steps. `)
-        + `With ${extra} superfluous column${extra > 1 ? "s" : ""} it is ${lab.number(broad.at(-1), 2)} after ${STEPS} steps, and would be 10⁻⁶ after about ${lab.number(Math.exp(six), 2)}.`);
-    hand.put({ x: step, y: rate, words: `step ${lab.number(step)}, rate ${lab.number(rate)}` });
+        + `With ${extra} superfluous column${extra > 1 ? "s" : ""} it is ${lab.number(broad.at(-1), 2)} after ${STEPS} steps, and would be 10⁻⁶ after about ${lab.number(Math.exp(six), 2)} steps.`);
+    hand.put({ x: step, y: rate < 1 ? found : rate, words: `step ${lab.number(step)}, rate ${lab.number(rate < 1 ? found : rate)}` });
   }
   const hand = V.handle({ x: 0.1, y: 0.6, label: "Step size", steps: 100, move: (x) => { share = Math.max(0.02, x / largest); draw(); return hand; } });
   fig.slider({ label: "Superfluous columns", min: 1, max: d - r, step: 1, value: extra, input: (v) => { extra = v; draw(); } });
-  fig.slider({ label: "Condition of the truth", min: 1.05, max: 2, step: 0.05, value: condition, input: (v) => { condition = v; problem(); } });
+  fig.slider({ label: "Condition of the truth", min: 1.05, max: 2, step: 0.01, value: condition, input: (v) => { condition = v; problem(); } });
   fig.choice({ label: "Measurements", options: Object.keys(ensembles), value: "Gaussian", input: (v) => { ensemble = ensembles[v]; problem(); } });
   problem();
 });

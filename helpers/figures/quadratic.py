@@ -109,6 +109,33 @@ def overlaps(panels, norms):
     return figure
 
 
+def units_in_plane(teacher, student, penalty, strongest):
+    """A network in the plane: teacher (2, 2), student (2, k). Left, both functions as ellipses {Uw: ‖w‖ = 1} and all
+    units as arrows; right, the norms of the student's units and what Theorem 6.5 says of them below its border (dashed)
+    and below `strongest`, against the strength."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.4))
+    angle = np.linspace(0, 2 * np.pi, 200)
+    looks = {"teacher": (teacher, INK, "--"), "student": (student, CAST["group Lasso"]["color"], "-")}
+    for name, (U, color, dash) in looks.items():
+        directions, sizes, _ = np.linalg.svd(np.asarray(U), full_matrices=False)
+        left.plot(*(directions * sizes) @ [np.cos(angle), np.sin(angle)], color=color, linestyle=dash, label=name)
+        left.quiver(*np.zeros_like(U), *U, color=color, angles="xy", scale_units="xy", scale=1, width=0.012)
+    mu = np.linalg.svd(np.asarray(teacher), compute_uv=False) ** 2
+    border = theory.critical_strength(mu[-1], penalty.smoothing, "rank-one")
+    strengths = np.linspace(0, min(border, strongest), 40)
+    roots = [theory.shrunk_spectrum_rank_one(mu, strength, penalty.smoothing) for strength in strengths]
+    right.plot(strengths, np.sqrt(roots), **line("theory", label=None))
+    right.axvline(border, color=FADED, linestyle="--", linewidth=1.2)
+    right.axhline(penalty.threshold, color=FADED, linestyle=":")
+    norms = np.linalg.norm(student, axis=0)
+    right.plot(np.full_like(norms, penalty.strength), norms, **points("group Lasso", label=None, fillstyle="none"))
+    square = {"aspect": "equal", "xticks": [-1, 0, 1], "yticks": [-1, 0, 1], "xlim": (-1.3, 1.3), "ylim": (-1.3, 1.3)}
+    decorate(left, xlabel="first input", ylabel="second input", legend=False, **square)
+    left.legend(loc="lower right", fontsize="small")
+    decorate(right, xlabel=r"strength $\lambda$", ylabel="norms of the student's units", ylim=(-0.05, 1.4))
+    return figure
+
+
 def noise_cost(sizes, totals, lost, traces):
     """Left: n‖X̂ − M‖²/s² over its limit, (mean, error) of shape (T,) each, against n; the line is 1 + lost/n. Right:
     n(tr(X̂ − M))²/(s²r), {r: (mean, error)}, against r."""

@@ -43,6 +43,24 @@ def scaled_crawl(steps, errors, laws):
     ax.set_ylim(top=1.1)
 
 
+def step_and_width(curve, measured, steps, errors, laws):
+    """Left, the rate against the step size: curve and measured (steps, rates). Right, errors against the steps (T,) at
+    one step size, for the right width and for one more: errors and laws {columns: (T,)}, the right width first."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    left.plot(*curve, **line("theory", label="Theorem 5.1"))
+    left.plot(*measured, **points("group Lasso", label="measured"))
+    left.axhline(1, color="#777777", linewidth=1, linestyle=":")
+    looks = {"pruned": "group Lasso", "one column more": "no penalty"}
+    for (name, who), (k, error) in zip(looks.items(), errors.items(), strict=False):
+        right.plot(steps, laws[k], **line("theory", linewidth=1, label=None))
+        right.plot(steps, error, **points(who, label=name, markersize=4))
+    decorate(left, xlabel=r"step size $\eta$", ylabel="factor on the error per step", ylim=(0, 1.05))
+    last = steps[errors[min(errors)] > 1e-12].max().item()
+    limits = {"ylim": (1e-12, 10), "xlim": (0, 1.5 * last)}
+    decorate(right, xlabel="step", ylabel=r"$\Vert X - M\Vert_F$", yscale="log", **limits)
+    return figure
+
+
 def errors_by_size(sizes, found, bound):
     """Root mean square error (S,) of least squares against the number of measurements, and the bound (S,)."""
     _, ax = plt.subplots()

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import torch
 from browser import chromium
-from instances import gaussian
 
 from helpers import theory
-from helpers.figures import frames as figures
-from helpers.figures import lab
+from helpers.figures import frames, lab, quadratic, style, tuning
 from helpers.penalties import GroupLasso
 from helpers.problems import Population
 from helpers.pruning import column_norms, prune, pruning_curve
@@ -26,10 +24,11 @@ def run(name, expression, given=None):
         pytest.skip("NO NODE: the formulas of the live figures were not tested")
     sources = [(lab.HERE / file).read_text(encoding="utf-8") for file in ("lab.js", f"lab_{name}.js")]
     code = f"{sources[0]}\nlab.mount = () => {{}};\n{sources[1]}\n"
-    code += "const given = JSON.parse(require('fs').readFileSync(0, 'utf8')), flat = (A) => Float64Array.from(A.flat());\n"
-    code += f"console.log(JSON.stringify({expression}))"
+    code += "const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));\n"
+    code += f"const flat = (A) => Float64Array.from(A.flat());\nconsole.log(JSON.stringify({expression}))"
     values = json.dumps(given, default=lambda value: value.tolist())
-    return json.loads(subprocess.run(["node", "-e", code], input=values, capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run(["node", "-e", code], input=values, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("r", [1, 2, 3, 8])
@@ -52,8 +51,13 @@ def test_a_frame_is_measured_as_by_the_helpers():
 
 def test_turning_stays_on_the_fibre_and_ends_in_orthogonal_columns():
     beta, W = 0.004, random_frame(3, 40, seed=2)
-    steps = "let A = flat(given); const all = []; for (let t = 0; t < 2000; t++) { A = lab.frames.turn(A, 40, 3, 0.004); "
-    found = run("frames", f"(() => {{ {steps} if (t % 100 === 0) all.push([...A]); }} return all; }})()", W.T)
+    steps = """(() => {
+      let A = flat(given.A);
+      const all = [];
+      for (let t = 0; t < 2000; t++) { A = lab.frames.turn(A, 40, 3, given.beta); if (t % 100 === 0) all.push([...A]); }
+      return all;
+    })()"""
+    found = run("frames", steps, {"A": W.T, "beta": beta})
     path = torch.tensor(found, dtype=torch.float64).unflatten(-1, (40, 3)).mT
     assert torch.allclose(path @ path.mT, torch.eye(3, dtype=torch.float64), atol=1e-12)
     values = GroupLasso(1.0, beta).value(path)
@@ -63,23 +67,64 @@ def test_turning_stays_on_the_fibre_and_ends_in_orthogonal_columns():
     assert prune(path[-1], threshold=0.01).shape == (3, 3)
 
 
+@pytest.mark.parametrize("mu", [(1.5, 0.5), (1.0, 1.0), (1.9, 0.1)])
+def test_shrunk_spectrum(mu):
+    for beta in (0.005, 0.02):
+        further = theory.further_strength(mu[-1], 2, beta)
+        for strength in (0.0, 0.3 * further, 0.99 * further):
+            found = run("quadratic", "lab.quadratic.shrunk(given[0], given[1], given[2])", (mu, strength, beta))
+            wanted = theory.shrunk_spectrum_rank_one(mu, strength, beta)
+            assert found == pytest.approx(wanted.tolist(), abs=1e-9)
+
+
+@pytest.mark.parametrize("ensemble", ["gaussian", "rank-one"])
+@pytest.mark.parametrize("mu", [(1.0,), (1.0, 0.5), (1.0, 0.8, 0.6, 0.3)])
+def test_rates_and_crawls(mu, ensemble):
+    given, r = {"mu": mu, "ensemble": ensemble, "step": 0.03}, len(mu)
+    rate, largest = run("tuning", """[
+      lab.tuning.rate(Float64Array.from(given.mu), given.step, given.ensemble),
+      lab.tuning.largestStep(Float64Array.from(given.mu), given.ensemble)]""", given)
+    assert rate == pytest.approx(theory.linear_rate(mu, 0.03, ensemble=ensemble), abs=1e-9)
+    assert largest == pytest.approx(theory.largest_step(mu, ensemble=ensemble), abs=1e-9)
+    for extra in (1, 5):
+        given |= {"extra": extra, "r": r}
+        found = run("tuning", "lab.tuning.crawl(400, given.step, given.extra, given.r, given.ensemble, 0.3)", given)
+        wanted = theory.sublinear_error(400, 0.03, 20, r + extra, r, ensemble=ensemble)
+        if ensemble == "gaussian":
+            wanted = theory.crawl_error(400 * 0.03, [0.3] * extra)
+        assert found == pytest.approx(float(wanted), abs=1e-9)
+
+
 ALT = "What the live figure of this chapter shows, in one sentence."
-CHAPTERS = {"frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0}}
+CHAPTERS = {
+    "frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0},
+    "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
+    "quadratic": {"k": 12, "beta": 0.01, "seed": 0},
+}
 
 
-def stills(name):
-    return {"frames": lambda: figures.cut_frame(random_frame(2, 100, seed=0), 0.5)}[name]()
+def still(name):
+    """The picture that the chapter shows in print."""
+    style.use_style()
+    if name == "frames":
+        return frames.cut_frame(random_frame(2, 100, seed=0), 0.5)
+    if name == "tuning":
+        steps, errors = torch.arange(1, 400, 10), {2: 0.95 ** torch.arange(1, 400, 10), 3: torch.full((40,), 0.01)}
+        return tuning.step_and_width(([0, 1], [1, 0]), ([0.5], [0.5]), steps, errors, errors)
+    teacher = torch.tensor([[1.0, 0.5], [0.0, 0.75**0.5]], dtype=torch.float64)
+    return quadratic.units_in_plane(teacher, teacher, GroupLasso(0.1, 0.01), 0.5)
 
 
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as opened:
         yield opened
+    plt.rcdefaults()
 
 
 @pytest.fixture(params=CHAPTERS)
 def shown(request, browser):
-    html = lab.show(request.param, still=stills(request.param), alt=ALT, **CHAPTERS[request.param]).data
+    html = lab.show(request.param, still=still(request.param), alt=ALT, **CHAPTERS[request.param]).data
     context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 900})
     page, faults = context.new_page(), []
     page.on("console", lambda message: faults.append(message.text))
@@ -87,7 +132,6 @@ def shown(request, browser):
     page.set_content(f'<html lang="en"><body><main>{html}</main></body></html>')
     yield page, html, faults
     context.close()
-    plt.close("all")
 
 
 def test_it_answers_to_mouse_finger_and_keys(shown):
