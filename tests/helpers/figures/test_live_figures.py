@@ -13,6 +13,9 @@ STILL = f'<img alt="{ALT}" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">'
 SENSING = {"d": 20, "r": 3, "condition": 1.25, "n": 150, "noise": 0.2, "k": 40}
 FIGURES = {  # name: parameters as the chapter's cell passes them
     "sensing": SENSING | {"c_lambda": 0.3, "c_beta": 0.03, "steps": 2000},
+    "frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0},
+    "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
+    "quadratic": {"k": 30, "beta": 0.01, "seed": 0},
 }
 TALL = 24  # pixels: the least size of what one can press
 
@@ -117,4 +120,77 @@ def test_sensing_does_what_chapter_1_says(browser):
     kept, _, _, tuned, oracle = result()
     assert kept > 30
     assert tuned > 2 * oracle
+    page.close()
+
+
+def found(page, pattern):
+    """The numbers of the figure's words, once they match."""
+    return tuple(map(float, re.search(pattern, words(page, pattern)).groups()))
+
+
+def test_frames_does_what_chapter_3_says(browser):
+    page = opened(browser, "frames")
+    pattern = r"Cut at ([\d.]+) of the largest norm: (\d+) of (\d+) columns stay and ([\d.]+) %"
+    handle = page.get_by_role("slider", name="Cut")
+    at, stay, k, lost = found(page, pattern)
+    assert (at, k) == (0.5, 100)
+    for _ in range(3):
+        handle.press("Shift+ArrowRight")
+    further, fewer, _, more = found(page, pattern)
+    assert further > at
+    assert fewer < stay
+    assert more > lost
+    assert handle.get_attribute("aria-valuetext") == f"{further} of the largest norm, {fewer:.0f} columns stay"
+    shares = []
+    for width in ("min", "max"):
+        put(page, "Columns", width)
+        _, stay, k, _ = found(page, pattern)
+        shares.append(stay / k)
+    assert shares[1] < shares[0]
+    put(page, "Columns", 4.5)
+    page.get_by_role("button", name="Turn").click()
+    words(page, r": 2 of \d+ columns stay and 0 %.*the same as before")
+    page.close()
+
+
+def test_tuning_does_what_chapter_5_says(browser):
+    page = opened(browser, "tuning")
+    pattern = r"shrinks by ([\d.]+) a step, predicted ([\d.]+):.* it is ([\d.]+) after 400"
+    handle = page.get_by_role("slider", name="Step size")
+    rates = []
+    for _ in range(10):
+        rate, predicted, crawl = found(page, pattern)
+        assert rate == pytest.approx(predicted, abs=0.005)
+        rates.append(rate)
+        handle.press("Shift+ArrowRight")
+    assert min(rates) < rates[0]
+    assert rates[-1] > min(rates)
+    put(page, "Superfluous", 9)
+    _, _, more = found(page, pattern)
+    assert 2.5 < more / crawl < 4
+    for _ in range(10):
+        handle.press("Shift+ArrowRight")
+    words(page, "the truth repels")
+    page.close()
+
+
+def test_quadratic_does_what_chapter_6_says(browser):
+    page = opened(browser, "quadratic", has_touch=True)
+    put(page, "Strength", "0.18")
+    words(page, r"^2 of 30 .*longest (1\.22 and 0\.69\d); Theorem 6\.5 says two, \1\.")
+    handle = page.get_by_role("slider", name="second unit")
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y + 10, steps=3)
+    page.mouse.up()
+    before = handle.get_attribute("aria-valuetext")
+    assert not before.startswith("60 degrees")
+    page.touchscreen.tap(x + 40, y + 60)
+    assert handle.get_attribute("aria-valuetext") != before
+    page.get_by_label("Penalty").select_option("no penalty")
+    page.get_by_role("button", name="Start again").click()
+    words(page, r"The function is (0|\S*10⁻)")
+    assert found(page, r"^(\d+) of 30 units are longer than the threshold")[0] > 5
     page.close()

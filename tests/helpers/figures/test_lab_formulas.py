@@ -1,17 +1,15 @@
-"""The live figures of the chapters: their own formulas are the helpers', and each answers to mouse, finger and keys."""
+"""What the scripts of single live figures compute for themselves: each formula is the helpers'."""
 
 import json
 import shutil
 import subprocess
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from browser import chromium
 
 from helpers import theory
-from helpers.figures import frames, lab, quadratic, style, tuning
+from helpers.figures import lab
 from helpers.penalties import GroupLasso
 from helpers.problems import Population
 from helpers.pruning import column_norms, prune, pruning_curve
@@ -93,77 +91,3 @@ def test_rates_and_crawls(mu, ensemble):
         if ensemble == "gaussian":
             wanted = theory.crawl_error(400 * 0.03, [0.3] * extra)
         assert found == pytest.approx(float(wanted), abs=1e-9)
-
-
-ALT = "What the live figure of this chapter shows, in one sentence."
-CHAPTERS = {
-    "frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0},
-    "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
-    "quadratic": {"k": 12, "beta": 0.01, "seed": 0},
-}
-
-
-def still(name):
-    """The picture that the chapter shows in print."""
-    style.use_style()
-    if name == "frames":
-        return frames.cut_frame(random_frame(2, 100, seed=0), 0.5)
-    if name == "tuning":
-        steps, errors = torch.arange(1, 400, 10), {2: 0.95 ** torch.arange(1, 400, 10), 3: torch.full((40,), 0.01)}
-        return tuning.step_and_width(([0, 1], [1, 0]), ([0.5], [0.5]), steps, errors, errors)
-    teacher = torch.tensor([[1.0, 0.5], [0.0, 0.75**0.5]], dtype=torch.float64)
-    return quadratic.units_in_plane(teacher, teacher, GroupLasso(0.1, 0.01), 0.5)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
-    plt.rcdefaults()
-
-
-@pytest.fixture(params=CHAPTERS)
-def shown(request, browser):
-    html = lab.show(request.param, still=still(request.param), alt=ALT, **CHAPTERS[request.param]).data
-    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 900})
-    page, faults = context.new_page(), []
-    page.on("console", lambda message: faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.set_content(f'<html lang="en"><body><main>{html}</main></body></html>')
-    yield page, html, faults
-    context.close()
-
-
-def test_it_answers_to_mouse_finger_and_keys(shown):
-    page, html, faults = shown
-    assert len(html.encode()) <= 60_000
-    handle = page.locator(".lab-handle").first
-    assert page.locator(".lab-still").is_hidden()
-    said = {handle.get_attribute("aria-valuetext")}
-    box = handle.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 40, y + 15, steps=4)
-    page.mouse.up()
-    said.add(handle.get_attribute("aria-valuetext"))
-    page.touchscreen.tap(x + 30, y)
-    said.add(handle.get_attribute("aria-valuetext"))
-    handle.press("ArrowLeft")
-    said.add(handle.get_attribute("aria-valuetext"))
-    assert len(said) == 4
-    for control in page.locator("input[type=range]").all():
-        before = control.get_attribute("aria-valuetext")
-        control.press("ArrowRight")
-        assert control.get_attribute("aria-valuetext") != before
-        box = control.bounding_box()
-        assert box["height"] >= 24
-    for button in page.locator("button").all():
-        button.click()
-        assert button.bounding_box()["height"] >= 24
-    assert page.locator(".lab-words").inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.emulate_media(media="print")
-    assert page.locator(".lab-still img").is_visible()
-    assert page.locator(".lab-live").is_hidden()
-    assert faults == []
