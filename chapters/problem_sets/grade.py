@@ -50,7 +50,10 @@ class Command:
         sets = {name: self.course.add_set(path) for name, path in self.masters().items()}
         students = collect.students(given.submissions)
         how = f"on {given.cluster}" if given.cluster else f"{given.jobs} at once"
-        print(f"{', '.join(sets)}, {len(students)} students; {how}, {sandbox.words(not given.unprotected)}", flush=True)
+        safety = "each in a sandbox of its own"
+        if given.unprotected:
+            safety = "WITHOUT a sandbox: they can do all that you can do"
+        print(f"{', '.join(sets)}, {len(students)} students; {how}, {safety}", flush=True)
         if ignored := collect.ignored(given.submissions):
             print(f"in no student's folder, ignored: {', '.join(ignored)}")
 

@@ -65,6 +65,41 @@ def test_wrong_answer_loses_the_points_by_what_students_see(set_name, problem, n
     assert str(error), "a lost point comes with a reason"
 
 
+SAYS = {  # wrong answer: what its sentence says, and for ! what it must not say, since that is not the reason
+    ("ps1", "adjoint", "not symmetrised"): "which matrix of the space",
+    ("ps1", "adjoint", "transposed instead of symmetrised"): "which matrix of the space",
+    ("ps1", "adjoint", "averaged"): "a sum over the measurements, not a mean",
+    ("ps1", "adjoint", "factor 2"): "up to the factor 2",
+    ("ps1", "adjoint", "weights squared"): "!mean",
+    ("ps1", "rotation", "turns the other way"): "yours turns V into U",
+    ("ps1", "rotation", "pseudo-inverse"): "not orthogonal",
+    ("ps1", "pruning", "largest entry"): "You keep a column of norm",
+    ("ps1", "pruning", "copies of the largest"): "a column twice",
+    ("ps1", "pruning", "sorted by norm"): "right columns, but in the order",
+    ("ps1", "pipeline", "told the rank"): "the threshold that decides",
+    ("ps1", "pipeline", "fine-tunes the unpruned"): "starts from what is left",
+    ("ps3", "counting", "squared norms"): "the count with squared norms",
+    ("ps3", "counting", "largest of the whole batch"): "largest column of the whole batch",
+    ("ps3", "counting", "largest not counted"): "without the largest itself",
+    ("ps3", "counting", "largest entry"): "!That is the count",
+    ("ps3", "loss", "squared"): "the error squared",
+    ("ps3", "loss", "not relative"): "the error not relative",
+    ("ps3", "loss", "keeps the smallest"): "the error of the smallest columns",
+    ("ps3", "loss", "against UUᵀ"): "the error against UUᵀ",
+    ("ps3", "loss", "first columns"): "!that is the error",
+    ("ps3", "sorted_columns", "fewer columns"): "expected (3, 6)",
+    ("ps5", "efficiency", "rd in place of dof"): "rd in place of dof",
+    ("ps5", "efficiency", "standard deviation"): "a factor s.",
+}
+
+
+@pytest.mark.parametrize(("set_name", "problem", "name"), SAYS)
+def test_the_sentence_with_which_points_are_lost_names_the_slip_and_no_other(set_name, problem, name):
+    said = str(answers.grade(set_name, problem, answer(set_name, problem, "WRONG", name), visible=True))
+    word = SAYS[set_name, problem, name]
+    assert (word.removeprefix("!") in said) != word.startswith("!"), said
+
+
 @pytest.mark.parametrize(("set_name", "problem", "name"), others("RIGHT"))
 def test_right_answer_written_differently_keeps_the_points(set_name, problem, name):
     error = answers.grade(set_name, problem, answer(set_name, problem, "RIGHT", name))

@@ -19,6 +19,7 @@ TEXTS = ("text/plain", "text/markdown", "text/latex")
 PICTURES = re.compile("<(img|svg|script|iframe|video|audio|canvas)")
 CUT = "\n[the rest of the output was cut]\n"
 START = 60  # seconds until a kernel answers, on a busy machine
+PATIENCE = 5  # seconds for the end of a cell that was interrupted, and for its word that it is done
 LOOK_EVERY = 0.5  # seconds between two looks whether the kernel lives
 
 
@@ -80,10 +81,15 @@ class Outputs:
 
 
 def execute(manager, client, source, seconds, take):
-    """Run one cell; TimeoutError when it takes longer, EOFError when the kernel has ended,
-    ConnectionError when it does not answer."""
-    sent, end = client.execute(source, allow_stdin=False, stop_on_error=False), time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Run one cell: whether it had to be interrupted. EOFError when the kernel has ended, ConnectionError when it does
+    not answer, TimeoutError when it cannot be interrupted."""
+    sent, end, late = client.execute(source, allow_stdin=False, stop_on_error=False), time.monotonic() + seconds, False
+    while True:
+        if time.monotonic() > end:
+            if late:
+                raise TimeoutError
+            manager.interrupt_kernel()
+            late, end = True, time.monotonic() + PATIENCE
         try:
             message = client.get_iopub_msg(timeout=LOOK_EVERY)
         except queue.Empty:
@@ -92,22 +98,21 @@ def execute(manager, client, source, seconds, take):
             continue
         if message["parent_header"].get("msg_id") == sent:
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return _reply(client, sent)
-            take(message["msg_type"], message["content"])
-    raise TimeoutError
-
-
-def _reply(client, sent):
-    """Wait for the kernel's word that a cell is done; ConnectionError when it does not come."""
+                break
+            if late:
+                end = time.monotonic() + PATIENCE  # it had much to say, which still comes
+            else:
+                take(message["msg_type"], message["content"])
     try:
-        while client.get_shell_msg(timeout=5)["parent_header"].get("msg_id") != sent:
+        while client.get_shell_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != sent:
             pass
     except queue.Empty:
         raise ConnectionError from None
+    return late
 
 
 def run(request, report):
-    """Run the cells of the request in one kernel and report on each; how it ended."""
+    """Run the cells of the request in one kernel and report on each: "", or why the last one was not reached."""
     manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{tempfile.mkdtemp()}/kernel")
     try:
         manager.start_kernel()
@@ -119,22 +124,18 @@ def run(request, report):
     room = request["room"]
     for index, source, token in request["cells"]:
         report({"starts": index})
-        outputs, late = Outputs(token, room), False
+        outputs = Outputs(token, room)
         try:
-            execute(manager, client, source, request["cell_seconds"], outputs.take)
-        except (EOFError, ConnectionError) as error:
-            return "died" if isinstance(error, EOFError) else "mute"
+            late = execute(manager, client, source, request["cell_seconds"], outputs.take)
+        except EOFError:
+            return "the Python process ended: an exit, a crash, or too much memory"
+        except ConnectionError:
+            return "the kernel no longer answers, a cell has changed how it works"
         except TimeoutError:
-            late = True
-            manager.interrupt_kernel()
+            return f"a cell ran longer than {request['cell_seconds']} seconds and could not be interrupted"
         room = outputs.room
         report({"index": index, "outputs": outputs.kept, "late": late, "cut": outputs.cut})
-        if late:
-            try:
-                client.wait_for_ready(timeout=5)
-            except RuntimeError:
-                return "deaf"
-    return "finished"
+    return ""
 
 
 def main():

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,26 +90,19 @@ class Sandbox:
     def run(self, cells):
         """Run cells [(index, source, token)] in a new sandbox, which is gone afterwards: an `Outcome`."""
         request = {"cells": cells, "cell_seconds": self.limits.cell_seconds, "room": self.limits.output}
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            tempfile.TemporaryFile("w+") as stdin,
-            tempfile.TemporaryFile() as said,
-        ):
+        file = tempfile.TemporaryFile
+        with tempfile.TemporaryDirectory() as folder, file("w+") as stdin, file() as lines, file() as said:
             json.dump(request, stdin)
             stdin.seek(0)
             command, place, environment = self._inside() if self.protected else self._outside(Path(folder))
-            program = "/book/run_cells.py" if self.protected else "run_cells.py"
-            lines, options = [], {"cwd": place, "env": environment, "stdin": stdin, "stderr": said}
-            with subprocess.Popen(
-                [*command, sys.executable, program], stdout=subprocess.PIPE, start_new_session=True, **options
-            ) as runner:
-                most = 2 * self.limits.output
-                reader = threading.Thread(target=_read, args=(runner.stdout, lines, most), daemon=True)
-                reader.start()
+            command += [sys.executable, "/book/run_cells.py" if self.protected else "run_cells.py"]
+            options = {"cwd": place, "env": environment, "stdin": stdin, "stdout": lines, "stderr": said}
+            with subprocess.Popen(command, start_new_session=True, **options) as runner:
                 stopped = self._watch(runner)
-                reader.join(timeout=10)
+            lines.seek(0)
             said.seek(0)
-            return self._outcome(lines, stopped, said.read()[-500:].decode(errors="replace").strip())
+            complaint = said.read(10_000)[-500:].decode(errors="replace").strip()
+            return self._outcome(lines.read(2 * self.limits.output).splitlines(), stopped, complaint)
 
     def _inside(self):
         """(command that goes before the program, its folder, its environment)."""
@@ -161,8 +153,10 @@ class Sandbox:
     def _watch(self, runner):
         """Wait for the runner; None if it ended by itself, else why it was stopped. Ends everything that it started."""
         start, stopped, limits = time.monotonic(), None, self.limits
-        while runner.poll() is None and stopped is None:
-            time.sleep(LOOK_EVERY)
+        while stopped is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                runner.wait(LOOK_EVERY)
+                break
             memory, count = _use(runner.pid)
             if time.monotonic() - start > limits.seconds:
                 stopped = f"it ran longer than {limits.seconds} seconds in all"
@@ -172,51 +166,35 @@ class Sandbox:
                 stopped = f"it used more than {limits.memory / 1e9:.0f} GB of memory"
         with contextlib.suppress(ProcessLookupError):
             os.killpg(runner.pid, signal.SIGKILL)  # with bubblewrap's first process all others of the namespace end
-        runner.wait()
         return stopped
 
-    def _outcome(self, lines, stopped, said):
-        outcome, end, at = Outcome(), None, None
-        late, cut, lost = 0, 0, set()
+    def _outcome(self, lines, stopped, complaint):
+        """What the runner's lines say; a submission that forges some fools nobody but itself."""
+        outcome, end, at, late, cut, lost = Outcome(), None, None, 0, 0, set()
+        too_long = f"ran longer than {self.limits.cell_seconds} seconds"
         for line in lines:
-            try:
+            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 message = json.loads(line)
-                end, at = message.get("end", end), message.get("starts", at)
+                end, at = message.get("end", end), int(message["starts"]) if "starts" in message else at
                 if "index" in message:
                     found = [_output(output, lost) for output in message["outputs"]]
-                    if message["late"]:
-                        found.append(
-                            _error("TimeoutError", f"the cell ran longer than {self.limits.cell_seconds} seconds")
-                        )
+                    found += [_error("TimeoutError", f"the cell {too_long}")] * bool(message["late"])
                     outcome.outputs[message["index"]] = found
                     late, cut = late + bool(message["late"]), cut + bool(message["cut"])
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                continue  # what a submission has forged
-        if not stopped and at is None and (end is None or end.startswith("no kernel")):
-            outcome.broken = end or f"nothing runs in the sandbox: {said or 'it says nothing'}"
-        if stopped or end != "finished":
-            ends = {
-                "died": "the Python process ended: an exit, a crash, or too much memory",
-                "deaf": f"a cell ran longer than {self.limits.cell_seconds} seconds and could not be interrupted",
-                "mute": "the kernel no longer answers, a cell has changed how it works",
-            }
-            outcome.ended = stopped or ends.get(end, "the run ended before its last cell")
-            if at is not None and at not in outcome.outputs:
-                outcome.outputs[at] = [nbformat.v4.new_output("stream", name="stdout", text=f"[{outcome.ended}]\n")]
+        if not stopped and at is None:
+            outcome.broken = end or f"nothing runs in the sandbox: {complaint or 'it says nothing'}"
+        elif stopped or end != "":
+            outcome.ended = stopped or label(str(end or "the run ended before its last cell"))[:300]
+            if at is not None:
+                outcome.outputs.setdefault(at, [_stream(f"[{outcome.ended}]\n")])
         elif late:
-            outcome.notes.append(f"{late} of its cells ran longer than {self.limits.cell_seconds} seconds, interrupted")
+            outcome.notes.append(f"{late} of its cells {too_long}, interrupted")
         if cut:
             outcome.notes.append(f"the output of {cut} of its cells was cut")
         if lost:
-            outcome.notes.append(
-                f"outputs of a kind or size that is not shown, run it to see them: {', '.join(sorted(lost))}"
-            )
+            kinds = ", ".join(sorted(lost))
+            outcome.notes.append(f"outputs of a kind or size that is not shown, run it to see them: {kinds}")
         return outcome
-
-
-def words(protected):
-    """How submissions run, for the first line that the command prints."""
-    return "each in a sandbox of its own" if protected else "WITHOUT a sandbox: they can do all that you can do"
 
 
 def _use(pid):
@@ -230,20 +208,11 @@ def _use(pid):
     return memory, count
 
 
-def _read(stream, lines, limit):
-    """Collect the runner's lines until the limit; beyond it read on, so that the runner does not wait, and drop."""
-    used = 0
-    for line in iter(lambda: stream.readline(limit), b""):
-        used += len(line)
-        if used <= limit:
-            lines.append(line)
-
-
 def _output(raw, lost):
     """An output as it may be shown, made anew from what came out: text and pictures. `lost` gets the other kinds."""
     kind = raw["output_type"]
     if kind == "stream":
-        return nbformat.v4.new_output("stream", name="stdout", text=_text(raw["text"]))
+        return _stream(_text(raw["text"]))
     if kind == "error":
         return _error(_text(raw["ename"]), _text(raw["evalue"]), [_text(line) for line in raw["traceback"]])
     data = {str(name): value for name, value in raw["data"].items()}
@@ -265,10 +234,13 @@ def _output(raw, lost):
     return nbformat.v4.new_output("display_data", data=shown)
 
 
+def _stream(text):
+    return nbformat.v4.new_output("stream", name="stdout", text=text)
+
+
 def _error(name, sentence, traceback=()):
-    return nbformat.v4.new_output(
-        "error", ename=name, evalue=sentence, traceback=[*traceback] or [f"{name}: {sentence}"]
-    )
+    lines = [*traceback] or [f"{name}: {sentence}"]
+    return nbformat.v4.new_output("error", ename=name, evalue=sentence, traceback=lines)
 
 
 def _text(value):
