@@ -36,6 +36,8 @@ class Command:
         """{set: its master} of the sets to grade: those asked for, else all that somebody submitted."""
         source, submissions = self.given.source.resolve(), self.given.submissions
         there = {path.stem: path for path in sorted(source.glob("*/*.ipynb")) if path.stem == path.parent.name}
+        if not there:
+            raise ValueError(f"no problem set in {source}: expected ps1/ps1.ipynb")
         if unknown := set(self.given.sets or []) - set(there):
             raise ValueError(f"no problem set {', '.join(sorted(unknown))} in {source}: there are {', '.join(there)}")
         names = self.given.sets or collect.submitted_sets(submissions, there)

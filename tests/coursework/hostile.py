@@ -118,7 +118,7 @@ BOMBS = {
         "more than",
     ),
     "shared memory": (
-        "import mmap, time\nm = mmap.mmap(-1, 8 * 10**9)\nfor i in range(0, len(m), 4096):\n    m[i] = 1",
+        "import mmap, time\nm = mmap.mmap(-1, 8 * 10**9)\nwhile True:\n    m.write(b'x' * 10**7)",
         "more than",
     ),
     "exit": ("import os\nos._exit(3)", "ended"),

@@ -2,8 +2,10 @@
 hand, an interrupted command, a cluster. Slow; needs nbgrader, and bubblewrap for all that runs submissions."""
 
 import csv
+import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +21,8 @@ from coursework.answers import CHAPTERS
 
 sys.path.insert(0, str(CHAPTERS / "problem_sets"))
 
+from grading import jobs, record
+from grading.collect import Submission
 from grading.sandbox import TOOLS, Limits, Sandbox
 
 GRADE = CHAPTERS / "problem_sets" / "grade.py"
@@ -28,9 +32,9 @@ needs_sandbox = pytest.mark.skipif(
 pytestmark = [pytest.mark.slow, needs_sandbox]
 
 
-def grade(*words, expect=0, **options):
-    """Run grade.py with these arguments: what it printed. Its exit status must be `expect`."""
-    command = [sys.executable, str(GRADE), *map(str, words)]
+def grade(*words, expect=0, around=(), **options):
+    """Run grade.py with these arguments inside the command `around`, and see its exit status: what it printed."""
+    command = [*around, sys.executable, str(GRADE), *map(str, words)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert run.returncode == expect, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
@@ -208,59 +212,142 @@ def test_a_changed_master_is_told_and_old_marks_do_not_mix(tmp_path):
     notebook.cells = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "pruning-check"]
     nbformat.write(notebook, source / "ps1.ipynb")
     said = grade(folder, *words, expect=1)
-    assert "ps1 has other graded cells than when grades/ was begun (gone: pruning-check)" in said
+    assert "ps1 has other cells than when grades/ was begun (gone: pruning-check)" in said
     assert "GRADES=" in said
 
 
-@pytest.mark.parametrize(
-    "broken", ["no kernel", "no bubblewrap", "wrong master", "no set", "no submission", "no worker"]
-)
-def test_a_broken_grader_stops_with_a_sentence_and_no_marks(broken, tmp_path):
-    folder = write(tmp_path / "class", ada=batch.solved())
-    words, variables, sentence = [], dict(os.environ), ""
-    if broken == "no kernel":
-        source = tmp_path / "book"
-        shutil.copytree(CHAPTERS.parent, source, ignore=shutil.ignore_patterns(".venv", ".git", "_build", "grades*"))
-        (source / "helpers" / "ipykernel_launcher.py").write_text("raise ImportError('a broken installation')")
-        runner = source / "chapters" / "problem_sets" / "grading" / "run_cells.py"
-        before = "import os\nos.environ['PYTHONPATH'] = '/book/helpers'\n"
-        runner.write_text(before + runner.read_text(encoding="utf-8"), encoding="utf-8")
-        command = [
-            sys.executable,
-            str(source / "chapters/problem_sets/grade.py"),
-            str(folder),
-            "--grades",
-            str(tmp_path / "grades"),
-        ]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert run.returncode == 1
-        assert "Nothing was graded. no kernel starts here" in run.stderr
-        assert not (tmp_path / "grades" / "gradebook.csv").exists()
-        return
-    if broken == "no bubblewrap":
-        (tmp_path / "bin").mkdir()
-        for tool in ("prlimit", "setpriv"):
-            (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
-        variables["PATH"], sentence = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}", "bwrap is not installed"
-    elif broken == "wrong master":
-        shutil.copytree(answers.SOURCE / "ps1", tmp_path / "source" / "ps1")
-        notebook = nbformat.read(tmp_path / "source" / "ps1" / "ps1.ipynb", 4)
-        batch.named(notebook, "gradient").source = batch.named(notebook, "gradient").source.replace(
-            "4 / len", "2 / len"
-        )
-        nbformat.write(notebook, tmp_path / "source" / "ps1" / "ps1.ipynb")
-        words, sentence = (
-            ["--source", tmp_path / "source"],
-            "the master's own answers to ps1 lose points here. gradient-check",
-        )
-    elif broken == "no set":
-        words, sentence = ["--sets", "ps8"], "no problem set ps8"
-    elif broken == "no submission":
-        (folder / "ada" / "ps1.ipynb").rename(folder / "ada" / "x.txt")
-        sentence = "no submission in"
+def cell_of(notebook, name, **changes):
+    """Change a named cell's nbgrader metadata."""
+    batch.named(notebook, name).metadata.nbgrader.update(changes)
+
+
+def remove(notebook, name):
+    notebook.cells.remove(batch.named(notebook, name))
+
+
+def copy_of(notebook, name, new):
+    cell = nbformat.from_dict({**batch.named(notebook, name), "id": "new"})
+    cell.metadata = nbformat.from_dict(json.loads(json.dumps(cell.metadata)))
+    cell.metadata.nbgrader.grade_id = new
+    notebook.cells.append(cell)
+
+
+def reverse(notebook):
+    notebook.cells = notebook.cells[::-1]
+
+
+# {change of a master: (how, what the sentence says of it; "" where the marks that are there still fit)}
+CHANGES = {
+    "text": (lambda nb: batch.named(nb, "derivation").update(source="A better argument."), ""),
+    "check": (lambda nb: batch.named(nb, "gradient-check").update(source="assert True"), ""),
+    "points": (lambda nb: cell_of(nb, "gradient-check", points=5), ""),
+    "points by hand": (lambda nb: cell_of(nb, "derivation", points=2), ""),
+    "a cell more": (lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("Thank you.")), ""),
+    "order": (reverse, ""),
+    "no set-up": (lambda nb: remove(nb, "imports"), "gone: imports"),
+    "check by hand": (lambda nb: cell_of(nb, "gradient-check", solution=True, locked=False),
+                      "gone: gradient-check; new: gradient-check"),
+    "check gone": (lambda nb: remove(nb, "pruning-check"), "gone: pruning-check"),
+    "derivation gone": (lambda nb: remove(nb, "derivation"), "gone: derivation"),
+    "check renamed": (lambda nb: cell_of(nb, "adjoint-check", grade_id="dual"), "gone: adjoint-check; new: dual"),
+    "new question": (lambda nb: copy_of(nb, "open", "open-2"), "new: open-2"),
+    "new check": (lambda nb: copy_of(nb, "gradient-check", "slope-check"), "new: slope-check"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_master_changes_between_two_commands_or_says_why_it_cannot(change, tmp_path):
+    course = record.Course(tmp_path / "grades", GRADE.with_name("nbgrader_config.py"))
+    nothing = Submission("ada", "ps1", "missing", ["no file"])
+    shutil.copytree(answers.SOURCE / "ps1", tmp_path / "ps1")
+    path, (edit, sentence) = tmp_path / "ps1" / "ps1.ipynb", CHANGES[change]
+    course.save(jobs.grade(jobs.Job(nothing, *course.add_set(path), Limits(), True, jobs.code_version())))
+    before = course.write_tables()
+    notebook = nbformat.read(path, 4)
+    edit(notebook)
+    nbformat.write(notebook, path)
+    if sentence:
+        sentence = f"ps1 has other cells than when grades/ was begun ({sentence})"
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            course.add_set(path)
+        assert course.write_tables() == before
     else:
-        words, sentence = ["--cluster", "tcp://127.0.0.1:9"], "127.0.0.1:9"
-    said = grade(folder, "--grades", tmp_path / "grades", *words, expect=1, env=variables)
+        course.save(jobs.grade(jobs.Job(nothing, *course.add_set(path), Limits(), True, jobs.code_version())))
+        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in notebook.cells)
+        assert [line[3] for line in course.write_tables()] == [points]
+
+
+def without(tool):
+    """Breaks a run: the command `tool` is not there."""
+
+    def breaks(class_, place):
+        (place / "bin").mkdir()
+        for other in {*TOOLS} - {tool}:
+            (place / "bin" / other).symlink_to(shutil.which(other))
+        return {"env": os.environ | {"PATH": f"{place / 'bin'}:{Path(sys.executable).parent}"}}
+
+    return breaks
+
+
+def master(edit, *words):
+    """Breaks a run: `edit` has changed the text of the master's notebook file."""
+
+    def breaks(class_, place):
+        (place / "source" / "ps1").mkdir(parents=True)
+        text = (answers.SOURCE / "ps1" / "ps1.ipynb").read_text(encoding="utf-8")
+        assert edit(text) != text
+        (place / "source" / "ps1" / "ps1.ipynb").write_text(edit(text), encoding="utf-8")
+        return {"words": ["--source", place / "source", *words]}
+
+    return breaks
+
+
+def no_kernel(class_, place):
+    """Breaks a run: ipykernel is an empty folder."""
+    kernel = Path(importlib.util.find_spec("ipykernel").origin).resolve().parent
+    return {"around": ["bwrap", "--cap-add", "ALL", "--dev-bind", "/", "/", "--tmpfs", str(kernel)]}
+
+
+def damaged_gradebook(class_, place):
+    (place / "grades").mkdir()
+    (place / "grades" / "gradebook.db").write_text("no database " * 100)
+
+
+def words(*given):
+    return lambda class_, place: {"words": given}
+
+
+# {what is broken: (what breaks it and returns options of `grade`, a word of the sentence)}
+BROKEN = {
+    "no kernel": (no_kernel, "no kernel starts here"),
+    "no bubblewrap": (without("bwrap"), "bwrap is not installed"),
+    "no prlimit": (without("prlimit"), "prlimit is not installed"),
+    "wrong master": (master(lambda s: s.replace("return 4 / len", "return 2 / len")),
+                     "the master's own answers to ps1 lose points here. gradient-check"),
+    "master's syntax": (master(lambda s: s.replace("return 4 / len", "return 4 /// len")), "lose points here"),
+    "master's loop": (master(lambda s: s.replace("return 4 / len(y)", "while True: pass #"), "--cell-seconds", "9"),
+                      "lose points here"),
+    "master's exit": (master(lambda s: s.replace("return 4 / len(y)", "import os; os._exit(0) #")), "process ended"),
+    "master's names": (master(lambda s: s.replace('"grade_id": "gradient"', '"grade_id": "adjoint"')), "adjoint"),
+    "master's file": (master(lambda s: s[:1000]), "JSON"),
+    "no set": (words("--sets", "ps99"), "no problem set ps99"),
+    "no source": (words("--source", "/nowhere"), "no problem set"),
+    "no submission": (lambda class_, place: (class_ / "ada" / "ps1.ipynb").rename(class_ / "ada" / "x.txt") and None,
+                      "no submission in"),
+    "no student": (lambda class_, place: shutil.rmtree(class_ / "ada"), "no submission in"),
+    "no worker": (words("--cluster", "tcp://127.0.0.1:9"), "127.0.0.1:9"),
+    "no address": (words("--cluster", "somewhere"), "somewhere"),
+    "grades": (lambda class_, place: (place / "grades").write_text("a file") and None, "grades"),
+    "gradebook": (damaged_gradebook, "gradebook.db"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_grader_stops_with_a_sentence_and_no_marks(broken, tmp_path):
+    breaks, sentence = BROKEN[broken]
+    folder = write(tmp_path / "class", ada=batch.solved())
+    options = breaks(folder, tmp_path) or {}
+    said = grade(folder, "--grades", tmp_path / "grades", *options.pop("words", ()), expect=1, **options)
     assert said.strip().splitlines()[-1].startswith("Nothing was graded. ")
     assert sentence in said
     assert not (tmp_path / "grades" / "gradebook.csv").exists()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import sys
 
 import nbformat
@@ -157,6 +158,43 @@ def test_of_two_files_the_one_with_answers_counts_and_the_newer_of_two_with_answ
     assert broken.status == "found"
 
 
+SOLVED, UNSOLVED, BROKEN = "solved", "unsolved", "broken"
+
+
+@pytest.mark.parametrize(
+    ("files", "counts"),
+    [  # [(name, content, seconds by which it is older)]: the name of the one that counts, None if there is no question
+        ([("ps1", SOLVED, 0), ("ps1 (1)", UNSOLVED, 5)], "ps1"),
+        ([("ps1", SOLVED, 5), ("ps1 (1)", UNSOLVED, 0)], "ps1"),
+        ([("ps1", "other", 5), ("ps1 (1)", SOLVED, 0)], "ps1 (1)"),
+        ([("ps1", SOLVED, 0), ("ps1 (1)", "other", 5), ("ps1/ps1", UNSOLVED, 9)], "ps1"),
+        ([("ps1", UNSOLVED, 0), ("ps1/ps1", SOLVED, 5), ("old/ps1", "other", 9)], "ps1/ps1"),
+        ([("ps1", BROKEN, 0), ("PS1", SOLVED, 5)], "PS1"),
+        ([("ps1", BROKEN, 0), ("ps1-final", UNSOLVED, 5)], "ps1-final"),
+        ([("ps1", "", 0), ("ps1/ps1", "other", 5)], "ps1/ps1"),
+        ([("ps1", UNSOLVED, 0), ("ps1 (1)", UNSOLVED, 5)], None),
+        ([("ps1", SOLVED, 0), (".ipynb_checkpoints/ps1", "other", -5)], None),
+        ([("ps1", SOLVED, 5), ("ps10", "other", 0), ("ps2", "other", 0)], None),
+    ],
+)
+def test_the_newest_file_with_an_answer_counts_and_the_message_says_so(files, counts, tmp_path):
+    texts = {SOLVED: with_answer("solved"), "other": with_answer("other"), BROKEN: "no notebook", "": "",
+             UNSOLVED: json.dumps(batch.unsolved())}  # fmt: skip
+    now = 1_700_000_000
+    for name, content, older in files:
+        path = tmp_path / "ada" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[content], encoding="utf-8")
+        os.utime(path, (now - older, now - older))
+    found = collected(tmp_path)
+    chosen = {name: content for name, content, _ in files}[counts or "ps1"]
+    answer = batch.named(restored_from(found)[0], "open").source
+    assert answer == (batch.named(batch.unsolved(), "open").source if chosen == UNSOLVED else chosen)
+    assert [note.split(", counts")[0].rsplit(": the newest with an answer, ")[1] for note in found.notes] == (
+        [f"{counts}.ipynb"] if counts else []
+    )
+
+
 def test_what_lies_in_no_students_folder_is_named(tmp_path):
     collected(tmp_path, ps1=batch.solved())
     (tmp_path / "bob_ps1.ipynb").write_text("{}")
@@ -286,6 +324,27 @@ def test_an_untouched_copy_of_an_answer_cell_does_not_undo_the_answer(tmp_path):
         assert stub not in sources(notebook)
 
 
+ANSWER = batch.named(batch.solved(), "gradient").source
+MISFIT = "def misfit(A, y, U):\n    return torch.einsum('iab,ab->i', A, U @ U.T) - y"
+USES = "def gradient(A, y, U):\n    return 4 / len(y) * torch.einsum('i,iab->ab', misfit(A, y, U), A) @ U"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (MISFIT, USES), (ANSWER, "gradient"), ("x = 1", ANSWER), (ANSWER, ""), ("", ANSWER), (ANSWER, "# a note"),
+        ("import math", MISFIT, USES), (ANSWER, ANSWER), (ANSWER, "\n\n"), (MISFIT, USES, "# done", ""),
+        ("%matplotlib inline", ANSWER), (ANSWER.replace("4 /", "2 /"), ANSWER),
+    ],
+)  # fmt: skip
+def test_a_right_answer_in_several_cells_is_right(parts, tmp_path):
+    notebook, _, _ = restored(split(batch.solved(), "gradient", *parts), tmp_path)
+    namespace, names = {}, [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
+    for cell in notebook.cells[: names.index("gradient-check") + 1]:
+        if cell.cell_type == "code" and not cell.source.startswith("%"):
+            exec(compile(cell.source, "split", "exec"), namespace)
+
+
 def test_both_halves_of_a_split_text_are_shown_and_wait_for_a_marker(tmp_path):
     notebook, waiting, _ = restored(split(batch.solved(), "derivation", "first half", "second half"), tmp_path)
     assert "first half" in text_of(notebook)
@@ -381,6 +440,61 @@ def test_mathematics_and_plain_marks_pass_unchanged(tmp_path):
     assert batch.named(restored(json.loads(with_answer(text)), tmp_path)[0], "open").source == text.replace(
         "a<b$", "a< b$"
     )
+
+
+def shown(data):
+    """(what the page gets of an output, the kinds that the message names)."""
+    sandbox = pytest.importorskip("grading.sandbox", reason="psutil is not installed; `make check` installs it")
+    lost = set()
+    return sandbox._output({"output_type": "display_data", "data": data}, lost).data, lost
+
+
+BASE64 = base64.b64encode(PNG).decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "part"),
+    [
+        ({"image/png": BASE64, "text/plain": "<Figure>"}, "image/png", BASE64),
+        ({"image/png": BASE64[:40] + "\n" + BASE64[40:]}, "image/png", BASE64),
+        ({"image/jpeg": base64.b64encode(JPEG).decode()}, "image/jpeg", ""),
+        ({"image/gif": base64.b64encode(GIF).decode()}, "text/html", "data:image/gif;base64,"),
+        ({"image/webp": base64.b64encode(b"RIFF" + bytes(60)).decode()}, "text/html", "data:image/webp;base64,"),
+        ({"image/svg+xml": "<svg onload='alert(1)'/>"}, "text/html", "data:image/svg+xml;base64,"),
+        ({"application/pdf": "JVBERi0=", "image/png": BASE64}, "image/png", BASE64),
+        ({"text/markdown": "**bold** <script>alert(1)</script>"}, "text/markdown", "< script"),
+        ({"text/latex": "$x^2$"}, "text/markdown", "$x^2$"),
+        ({"text/plain": "a frame"}, "text/plain", "a frame"),
+    ],
+)
+def test_figures_of_every_format_are_shown(data, kind, part):
+    got, lost = shown(data)
+    assert part in got[kind]
+    assert lost <= {"application/pdf"}
+    assert "onload" not in str(got)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"image/png": BASE64[:20]},
+        {"image/png": "no base64!"},
+        {"image/png": None},
+        {"image/png": "A" * 14_000_000},
+        {"image/png": base64.b64encode(JPEG).decode()},
+        {"application/pdf": "JVBERi0="},
+        {"application/vnd.plotly.v1+json": {"data": []}},
+        {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}},
+        {"text/html": None},
+        {"application/javascript": "alert(1)"},
+        {"video/mp4": "AAAA"},
+        {"image/tiff": BASE64},
+    ],
+)
+def test_what_is_not_shown_is_named(data):
+    got, lost = shown({"text/plain": "a figure", **data})
+    assert lost == set(data)
+    assert got == {"text/plain": "a figure"}
 
 
 MARKS = [("ada", "ps1", "derivation", 3.5, "nice"), ("bob", "ps1", "open", 0.0, "")]

@@ -21,6 +21,7 @@ from urllib.parse import quote
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 from traitlets.log import get_logger
 
@@ -54,7 +55,10 @@ class Course:
         with quiet():
             self.api = NbGraderAPI(config=config)
             self.api.config.merge(_settings(settings))
-            self.gradebook = Gradebook(self.api.coursedir.db_url)
+            try:
+                self.gradebook = Gradebook(self.api.coursedir.db_url)
+            except SQLAlchemyError as error:
+                raise OSError(f"{folder}/gradebook.db cannot be opened, move it away: {error.args[0]}") from None
 
     def add_set(self, master):
         """Take over a master notebook and make its student version with nbgrader: (master, release, version).
@@ -70,27 +74,30 @@ class Course:
             result = self.api.generate_assignment(name, force=True, create=True)
             self.gradebook.db.expire_all()
         if not result["success"]:
-            log = f"{result.get('log', '')[-3000:]}\n{result.get('error', '')}"
-            raise ValueError(f"nbgrader could not make the student version of {name}:\n{log}")
+            said = f"{result.get('log', '')}\n{result.get('error', '')}"
+            errors = re.findall(r"(?m)^.*?(\w+(?:Error|Exception): .*)", said)
+            raise ValueError(f"nbgrader could not make the student version of {name}. {(errors or ['?'])[0]}")
         return text, self.release(name), self.version(name)
 
     def _refuse_other_cells(self, name, master):
         try:
             with quiet():
                 notebook = self.gradebook.find_notebook(name, name)
-                before = {cell.name for cell in notebook.grade_cells} if notebook.submissions else None
+                before = {("grade", cell.name) for cell in notebook.grade_cells}
+                before |= {("solution", cell.name) for cell in notebook.solution_cells}
+                before |= {("locked", cell.name) for cell in notebook.source_cells if cell.locked}
+                if not notebook.submissions:
+                    return
         except MissingEntry:
             return
-        now = {key for key, cell in by_name(master).items() if cell.metadata.nbgrader.grade}
-        if before is not None and before != now:
-            change = [
-                f"{word}: {', '.join(sorted(names))}"
-                for word, names in (("gone", before - now), ("new", now - before))
-                if names
-            ]
+        marks = {key: cell.metadata.nbgrader for key, cell in by_name(master).items()}
+        now = {(kind, key) for key, mark in marks.items() for kind in ("grade", "solution", "locked") if mark[kind]}
+        parts = {"gone": before - now, "new": now - before}
+        change = [f"{word}: {', '.join(sorted({key for _, key in part}))}" for word, part in parts.items() if part]
+        if change:
             raise ValueError(
-                f"{name} has other graded cells than when {self.folder.name}/ was begun ({'; '.join(change)}), and "
-                "marks of two versions are not mixed. Grade into a new folder, GRADES=..., or move this one away."
+                f"{name} has other cells than when {self.folder.name}/ was begun ({'; '.join(change)}), and marks of "
+                "two versions are not mixed. Grade into a new folder, GRADES=..., or move this one away."
             )
 
     def release(self, name):
