@@ -42,7 +42,6 @@ Rooms, most modules one chapter's:
     figures              every drawing of the book
     figures.style        the one look: colours, markers, tables
     figures.animation    a player for animations that describes itself
-    figures.slider       a figure with a slider that needs no kernel
     figures.lab          live figures that compute on the page, by lab.js, lab_kit.js and a script each
     figures.sensing      chapter 1
     figures.landscape    chapter 2

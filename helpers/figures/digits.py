@@ -2,8 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
-from helpers.figures.slider import slider
+from helpers.figures import lab
 from helpers.figures.style import CAST, decorate, draw_threshold, points, single_runs
 from helpers.pruning import column_norms
 
@@ -44,35 +45,39 @@ def _aside(keeps, places):
     return np.array(keeps) * 1.025**places
 
 
+def _ticks(keeps):
+    return [m for m in TICKS if min(keeps) <= m <= max(keeps)]
+
+
 def _width_axis(ax, keeps):
     ax.set_xscale("log")
-    ticks = [m for m in TICKS if min(keeps) <= m <= max(keeps)]
-    ax.set_xticks(ticks, [str(m) for m in ticks])
+    ax.set_xticks(_ticks(keeps), [str(m) for m in _ticks(keeps)])
     ax.minorticks_off()
 
 
-def strength_slider(sweeps, *, name, alt):
-    """Accuracy right after pruning against units kept, as a `slider` over the strength: `sweeps` {penalty: WidthSweep}
-    with the same strengths; "no penalty" is drawn in all positions."""
-    fixed = sweeps["no penalty"]
-    moving = {who: sweep for who, sweep in sweeps.items() if who != "no penalty"}
-    figure, ax = plt.subplots(figsize=(6.2, 3.9))
-    plain = single_runs(ax, _aside(fixed.keeps, -1), fixed.test[:, 0], **look("no penalty"))
-    strengths, states, shown = next(iter(moving.values())).strengths.tolist(), [], [plain]
-    for i, strength in enumerate(strengths):
-        bars = [
-            single_runs(ax, _aside(s.keeps, j), s.test[:, i], **look(who)) for j, (who, s) in enumerate(moving.items())
-        ]
-        means = {"no penalty": fixed.test[:, 0].mean(-1)} | {who: s.test[:, i].mean(-1) for who, s in moving.items()}
-        parts = [part for bar in bars for part in bar.get_children()]
-        states.append((f"λ = {strength:.2g}", parts, _in_words(means, fixed.keeps)))
-        shown = shown if i else shown + bars
-    _width_axis(ax, fixed.keeps)
-    decorate(ax, xlabel="hidden units kept", ylabel="test accuracy", legend=False, ylim=(0.45, 1.01))
-    legend = ax.legend(shown, [bar.get_label() for bar in shown], loc="lower right")
-    for handle in legend.legend_handles:
-        handle.set_gid(None)
-    return slider(figure, states, label="Penalty strength λ", alt=alt, name=name, start=len(states) // 2)
+LIVE = {"no penalty": ("orange", "circle"), "weight decay": ("ochre", "square"), "group Lasso": ("blue", "triangle")}
+
+
+def strength_slider(sweeps, *, alt):
+    """Accuracy right after pruning against units kept, live, with a slider over the strength: `sweeps` {penalty of the
+    cast: WidthSweep} with the same widths, "no penalty" first, the others with the same strengths. `alt` as for
+    `lab.show`. Bars hold the middle 68 % of the seeds; the still picture shows a strength in the middle."""
+    keeps, strengths = sweeps["no penalty"].keeps, list(sweeps.values())[-1].strengths.tolist()
+    curves, words, start = [], [], len(strengths) // 2
+    for name, (color, shape) in LIVE.items():
+        runs = sweeps[name].test.double().expand(-1, len(strengths), -1)
+        low, high = runs.quantile(torch.tensor([0.16, 0.84]).to(runs), dim=-1)
+        rows = {"middle": runs.mean(-1), "low": low, "high": high}
+        rows = {part: values.T.round(decimals=4) for part, values in rows.items()}
+        curves.append({"name": name, "color": color, "shape": shape} | rows)
+    for i in range(len(strengths)):
+        words.append(_in_words({curve["name"]: curve["middle"][i] for curve in curves}, keeps))
+    figure, ax = plt.subplots(figsize=(6.2, 3.6))
+    shown = {name: sweep.test[:, start if sweep.test.shape[1] > 1 else 0] for name, sweep in sweeps.items()}
+    title = rf"$\lambda = {strengths[start]:.2g}$"
+    accuracy_by_width(ax, keeps, shown, title=title, ylim=(0.45, 1.01))
+    numbers = {"keeps": keeps, "ticks": _ticks(keeps), "strengths": strengths, "start": start}
+    return lab.show("digits", still=figure, alt=alt, curves=curves, words=words, **numbers)
 
 
 def _in_words(means, keeps):

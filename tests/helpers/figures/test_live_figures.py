@@ -4,18 +4,25 @@ and do what the chapters say of them."""
 import re
 
 import pytest
+import torch
 from browser import chromium
 
-from helpers.figures import lab
+from helpers.digits.sweeps import WidthSweep
+from helpers.figures import digits, lab
 
 ALT = "A picture that stands in for the live figure where no script runs."
 STILL = f'<img alt="{ALT}" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">'
 SENSING = {"d": 20, "r": 3, "condition": 1.25, "n": 150, "noise": 0.2, "k": 40}
+ROWS = {"middle": [[0.5, 0.9], [0.7, 0.8]], "low": [[0.4, 0.8], [0.6, 0.7]], "high": [[0.6, 1.0], [0.8, 0.9]]}
+CURVE = {"name": "group Lasso", "color": "blue", "shape": "triangle"} | ROWS
+DIGITS = {"keeps": [2, 40], "ticks": [2, 40], "strengths": [0.01, 0.1], "start": 0}
+DIGITS |= {"curves": [CURVE], "words": ["First.", "Second."]}
 FIGURES = {  # name: parameters as the chapter's cell passes them
     "sensing": SENSING | {"c_lambda": 0.3, "c_beta": 0.03, "steps": 2000},
     "frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0},
     "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
     "quadratic": {"k": 30, "beta": 0.01, "seed": 0},
+    "digits": DIGITS,
 }
 TALL = 24  # pixels: the least size of what one can press
 
@@ -193,4 +200,21 @@ def test_quadratic_does_what_chapter_6_says(browser):
     page.get_by_role("button", name="Start again").click()
     words(page, r"The function is (0|\S*10⁻)")
     assert found(page, r"^(\d+) of 30 units are longer than the threshold")[0] > 5
+    page.close()
+
+
+def test_digits_shows_what_chapter_7_measured(browser):
+    random, split, keeps = torch.Generator().manual_seed(0), None, (2, 6, 10, 40)
+    sweeps = {}
+    for name, strengths in {"no penalty": [0.0], "weight decay": [0.01, 0.1], "group Lasso": [0.01, 0.1]}.items():
+        test = torch.rand(len(keeps), len(strengths), 5, generator=random)
+        sweeps[name] = WidthSweep(split, torch.tensor(strengths), keeps, None, test, test)
+    page = browser.new_page()
+    page.set_content(digits.strength_slider(sweeps, alt=ALT).data)
+    for state, slide in enumerate(("min", "max")):
+        put(page, "strength", slide)
+        for name, sweep in sweeps.items():
+            mean = sweep.test[:, min(state, len(sweep.strengths) - 1)].mean(-1)
+            numbers = ", ".join(f"{100 * mean[i]:.0f}" for i in (3, 2, 1))
+            assert f"{name} {numbers}" in words(page)
     page.close()
