@@ -143,6 +143,10 @@ const lab = (() => {
     strength, smoothing: beta, h: (x) => x / Math.sqrt(x + beta), dh: (x) => theory.dh(x, beta), bend: 1 / Math.sqrt(beta),
     threshold: 2 * Math.sqrt(beta),
   });
+  const columnPower = (strength, q, beta) => ({
+    strength, h: (x) => x * (x + beta) ** (q / 2 - 1), dh: (x) => (q / 2 * x + beta) * (x + beta) ** (q / 2 - 2),
+    bend: beta ** (q / 2 - 1),
+  });
   const weightDecay = (strength) => ({ strength, h: (x) => x, dh: () => 1, bend: 1 });
 
   // ‖u_i‖² for U (d, k)
@@ -246,6 +250,11 @@ const lab = (() => {
       const p = Math.max(mu - 10 * beta + Math.sqrt((mu + 2 * beta) * (mu + 26 * beta)), 0) / 6;
       return 4 * (mu - p) * (p + beta) ** 1.5 / (p + 2 * beta);
     },
+    // which minima ψ_μ has, 0 to 3 as in theory.PHASES
+    phase: (mu, strength, beta) => strength >= theory.foldStrength(mu, beta) ? 3
+      : strength <= theory.criticalStrength(mu, beta) ? 0 : strength >= theory.globalStrength(mu, beta) ? 2 : 1,
+    // the smaller root of g(p) = μ, between the minima of phases 1 and 2
+    smallerRoot: (mu, strength, beta) => zero((p) => mu - theory.g(p, strength, beta), 0, theory.bendingPoint(strength, beta)),
     shrunkEigenvalue: (mu, strength, beta) => {
       if (mu <= 0 || strength >= theory.foldStrength(mu, beta)) return 0;
       const least = theory.bendingPoint(strength, beta);
@@ -254,7 +263,7 @@ const lab = (() => {
   };
 
   return {
-    random, times, outer, orthonormal, eigh, population, empirical, sample, svec, smat, groupLasso, weightDecay, squares,
+    random, times, outer, orthonormal, eigh, population, empirical, sample, svec, smat, groupLasso, columnPower, weightDecay, squares,
     descent, safeStep, prune, zero, theory,
   };
 })();

@@ -33,7 +33,8 @@ def show(name, *, still, alt, **parameters):
 
     still: the matplotlib figure that stands in for it; it is closed. alt: what is to be seen, a sentence, the picture's
     alternative text and the live figure's name. parameters: numbers, texts, lists, arrays or tensors that the script
-    finds in `p`. Raises ValueError for a name without script, a short alt, or a parameter that is not finite.
+    finds in `p`; entries of arrays and tensors to six digits. Raises ValueError for a name without script, a short alt,
+    or a parameter that is not finite.
     """
     if len(alt) < 40:
         raise ValueError(f"alt must be a sentence of at least 40 characters, got {alt!r}")
@@ -46,8 +47,16 @@ def page(name, still, parameters):
     if not re.fullmatch("[a-z_]+", name) or not source.is_file() or name == "kit":
         there = sorted(path.stem.removeprefix("lab_") for path in HERE.glob("lab_*.js") if path.stem != "lab_kit")
         raise ValueError(f"name must be one of {', '.join(there)}, got {name!r}")
-    plain = json.dumps(parameters, default=lambda value: value.tolist(), allow_nan=False, ensure_ascii=False)
+    plain = json.dumps(parameters, default=_plain, allow_nan=False, ensure_ascii=False)
     return PAGE.format(name=name, parameters=escape(plain), still=still, script=script(source))
+
+
+def _plain(values):
+    """An array or tensor as nested lists, floats to six significant digits."""
+    if isinstance(values, float):
+        return float(f"{values:.6g}")
+    nested = values if isinstance(values, list) else getattr(values, "tolist", lambda: values)()
+    return [_plain(value) for value in nested] if isinstance(nested, list) else nested
 
 
 def script(source):

@@ -65,7 +65,7 @@ Object.assign(lab, (() => {
     };
 
     axes.layout = () => {
-      const width = svg.parentNode.clientWidth || 300, tall = square ? Math.min(width, 380) : height, { range } = axes;
+      const width = svg.parentNode.clientWidth || 300, tall = square ? Math.min(width, 320) : height, { range } = axes;
       const [w, h] = [width - box.left - box.right, tall - box.top - box.bottom], isLog = { x: log.includes("x"), y: log.includes("y") };
       svg.setAttribute("height", tall);
       for (const [name, value] of Object.entries({ x: box.left, y: box.top, width: w, height: h })) inner.setAttribute(name, value);
@@ -147,8 +147,8 @@ Object.assign(lab, (() => {
     };
 
     // A point to drag, by mouse, finger or arrow keys: move(x, y) is called with where the hand wants it and answers
-    // with { x, y, words }, where it goes and what is said of it.
-    axes.handle = ({ x: x0, y: y0, label, move, steps = 60, jump = true }) => {
+    // with { x, y, words }, where it goes and what is said of it; nudge(dx, dy), if given, answers the arrow keys.
+    axes.handle = ({ x: x0, y: y0, label, move, nudge, steps = 60, jump = true }) => {
       const made = node(over, "g", { class: "lab-handle", tabindex: 0, role: "slider", "aria-label": label });
       node(made, "circle", { r: 20 }); node(made, "circle", { r: 7.5 });
       const self = {};
@@ -171,6 +171,7 @@ Object.assign(lab, (() => {
         const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
         if (!way) return;
         event.preventDefault();
+        if (nudge) { self.put(nudge(way[0], -way[1])); return; }
         const far = (event.shiftKey ? 5 : 1) / steps;
         self.put(move(axes.toX(axes.X(self.x) + way[0] * far * axes.size[0]), axes.toY(axes.Y(self.y) + way[1] * far * axes.size[1])));
       });

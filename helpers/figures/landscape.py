@@ -5,6 +5,7 @@ import numpy as np
 
 from helpers import theory
 from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, line, points
+from helpers.rotations import rotate
 
 MARKERS = "os^Dv"  # one for each of a family of curves, beside the shade
 POWERS = {
@@ -29,6 +30,23 @@ def powers(degrees, along, norms):
     decorate(left, xlabel="angle θ (degrees)", ylabel="penalty − penalty at 0, scaled", xticks=[0, 45, 90])
     places = range(1, len(ordered) + 1)
     decorate(right, xlabel="column, largest first", ylabel="norm after training", ylim=(-0.05, 1.5), xticks=places)
+    return figure
+
+
+def dial(pair, degrees, along, angle):
+    """Left: two orthogonal columns `pair` (2, 2) along the axes, turned into each other by `angle` degrees, on the
+    ellipse that stands for X. Right: what the group Lasso costs along the turn, `along` (T,) at the angles `degrees`
+    (T,), above its value at 0."""
+    figure, (plane, hill) = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    blue, circle = CAST["group Lasso"]["color"], np.linspace(0, 2 * np.pi, 100)
+    plane.plot(*(pair.numpy() @ [np.cos(circle), np.sin(circle)]), color=FADED, linestyle=":")
+    tips = rotate(pair, 0, 1, np.deg2rad(angle)).numpy()
+    plane.quiver([0, 0], [0, 0], *tips, color=blue, angles="xy", scale_units="xy", scale=1, width=0.012)
+    hill.plot(degrees, along - along[0], color=blue)
+    hill.plot(angle, np.interp(angle, degrees, along - along[0]), "o", color=blue, markersize=8)
+    hill.axhline(0, color=INK, linestyle="--", linewidth=1.2)
+    decorate(plane, xlabel="first eigenvector of X", ylabel="second eigenvector", aspect="equal")
+    decorate(hill, xlabel="angle θ (degrees)", ylabel="penalty − penalty at 0", xticks=[0, 45, 90])
     return figure
 
 

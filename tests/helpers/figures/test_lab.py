@@ -38,6 +38,7 @@ CLOSED = {  # the name in the core: the helpers' values on the grid
     "gMin": lambda mu, lam, beta: theory.g_min(lam, beta),
     "gapEdge": lambda mu, lam, beta: theory.gap_edge(lam, mu, beta),
     "thresholdStrength": lambda mu, lam, beta: theory.threshold_strength(beta, mu),
+    "phase": theory.phase,
     "curvatureBound": lambda mu, lam, beta: theory.curvature_bound(round(9 * mu), round(100 * lam)),
     "oracleError": lambda mu, lam, beta: theory.cramer_rao(5, 2, round(50 * mu), lam, finite_n=True) ** 0.5,
 }
@@ -49,7 +50,7 @@ SCRIPT = """
     criticalStrength: (m, l, b) => t.criticalStrength(m, b), globalStrength: (m, l, b) => t.globalStrength(m, b),
     foldStrength: (m, l, b) => t.foldStrength(m, b), gapEdge: (m, l, b) => t.gapEdge(l, m, b),
     thresholdStrength: (m, l, b) => t.thresholdStrength(b, m),
-    curvatureBound: (m, l, b) => t.curvatureBound(Math.round(9 * m), Math.round(100 * l)),
+    phase: t.phase, curvatureBound: (m, l, b) => t.curvatureBound(Math.round(9 * m), Math.round(100 * l)),
     oracleError: (m, l, b) => t.oracleError(5, 2, Math.round(50 * m), l),
   };
   const runs = given.runs.map((x) => {

@@ -7,18 +7,23 @@ import pytest
 import torch
 from browser import chromium
 
+from helpers import theory
 from helpers.digits.sweeps import WidthSweep
 from helpers.figures import digits, lab
 
 ALT = "A picture that stands in for the live figure where no script runs."
 STILL = f'<img alt="{ALT}" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">'
 SENSING = {"d": 20, "r": 3, "condition": 1.25, "n": 150, "noise": 0.2, "k": 40}
+GRID = {"beta": [0.01, 0.1, 1], "strength": [0.12, 0.6, 3]}
+CODES = [[int(theory.phase(1.0, strength, beta)) for strength in GRID["strength"]] for beta in GRID["beta"]]
 ROWS = {"middle": [[0.5, 0.9], [0.7, 0.8]], "low": [[0.4, 0.8], [0.6, 0.7]], "high": [[0.6, 1.0], [0.8, 0.9]]}
 CURVE = {"name": "group Lasso", "color": "blue", "shape": "triangle"} | ROWS
 DIGITS = {"keeps": [2, 40], "ticks": [2, 40], "strengths": [0.01, 0.1], "start": 0}
 DIGITS |= {"curves": [CURVE], "words": ["First.", "Second."]}
 FIGURES = {  # name: parameters as the chapter's cell passes them
     "sensing": SENSING | {"c_lambda": 0.3, "c_beta": 0.03, "steps": 2000},
+    "landscape_dial": {"squares": [1.0, 0.4], "smoothing": 0.0067},
+    "landscape_phases": GRID | {"codes": CODES, "phases": theory.PHASES},
     "frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0},
     "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
     "quadratic": {"k": 30, "beta": 0.01, "seed": 0},
@@ -217,4 +222,67 @@ def test_digits_shows_what_chapter_7_measured(browser):
             mean = sweep.test[:, min(state, len(sweep.strengths) - 1)].mean(-1)
             numbers = ", ".join(f"{100 * mean[i]:.0f}" for i in (3, 2, 1))
             assert f"{name} {numbers}" in words(page)
+
+
+def test_the_dial_does_what_chapter_2_says(browser):
+    page = opened(browser, "landscape_dial", has_touch=True)
+    shape = r"θ = (\d+)°: norms ([\d.]+) and ([\d.]+), cosine ([\d.]+)\. .*moves by (0|.*10⁻¹\S)\."
+
+    def reading(wanted=r"\S"):
+        return [float(x) for x in re.search(shape, words(page, wanted)).groups()[:4]]
+
+    put(page, "angle", 45)
+    _, first, second, _ = reading("^θ = 45")
+    assert first == second
+    put(page, "angle", 40)
+    page.get_by_role("button", name="Let go").tap()
+    reading("^θ = 0°|^θ = 180°.*cosine 0")
+    put(page, "exponent", 4)
+    put(page, "angle", 20)
+    page.get_by_role("button", name="Let go").tap()
+    _, first, second, _ = reading("^θ = 4[45]")
+    assert first == pytest.approx(second, abs=0.02)
+    put(page, "angle", 20)
+    put(page, "exponent", 2)
+    page.get_by_role("button", name="Let go").tap()
+    page.wait_for_timeout(200)
+    assert reading()[0] == 20
+    tip = page.get_by_role("slider", name="first column")
+    tip.focus()
+    page.keyboard.press("ArrowRight")
+    assert reading("^θ = 22")[0] == 22
+    plane = page.locator("svg").first
+    middle = 46 + (plane.bounding_box()["width"] - 56) / 2  # between the margins of the plot
+    plane.tap(position={"x": middle, "y": 40})
+    assert reading("^θ = (89|9[01])")
+    page.close()
+
+
+def test_the_phase_diagram_does_what_chapter_2_says(browser):
+    page = opened(browser, "landscape_phases")
+    put(page, "smoothing", -3.2)
+    for strength, phase in ((0.2, 0), (0.8, 1), (1.25, 2), (2.0, 3)):
+        page.get_by_role("slider", name="strength λ").evaluate(
+            "(e, v) => { e.value = Math.log(v); e.dispatchEvent(new Event('input')); }", strength
+        )
+        assert theory.phase(1.0, strength, 0.0408) == phase
+        words(page, f"λ = {strength:g}: {theory.PHASES[phase]}")
+    page.get_by_role("slider", name="strength λ").evaluate(
+        "e => { e.value = Math.log(0.8); e.dispatchEvent(new Event('input')); }"
+    )
+    barrier = float(re.search(r"barrier is at ([\d.]+\d)", words(page, "barrier"))[1])
+    assert theory.g(barrier, 0.8, 0.0408) == pytest.approx(1, abs=0.02)
+    put(page, "start", round(barrier / 2, 3))
+    words(page, "dead after")
+    put(page, "start", round(barrier * 2, 3))
+    words(page, r"now 0\.7")
+    handle = page.get_by_role("slider", name="smoothing and strength")
+    before = handle.get_attribute("aria-valuetext")
+    handle.hover()
+    page.mouse.down()
+    page.mouse.move(200, 60, steps=5)
+    page.mouse.up()
+    assert handle.get_attribute("aria-valuetext") != before
+    handle.press("ArrowUp")
+    words(page, theory.PHASES[3])
     page.close()
