@@ -212,6 +212,23 @@ const lab = (() => {
     return 1 / (Math.max(top(U, k), top(Ustar, r)) + (penalty ? 2 * penalty.strength * penalty.bend : 0));
   }
 
+  // the largest ‖𝒜(vvᵀ)‖²/n over unit v that a search from `starts` random v finds, as isometry.extreme_ratio(problem, 1):
+  // v becomes the top eigenvector of 𝒜*𝒜(vvᵀ)/n, again and again
+  function largestCurvature(problem, starts) {
+    const { d } = problem, draw = random(0), bent = new Float64Array(d * d);
+    let most = 0;
+    for (; starts > 0; starts--) {
+      let v = orthonormal(draw.normals(d), d, 1);
+      for (let i = 0; i < 15; i++) {
+        problem.curvature(outer(v, d, 1), bent);
+        v = eigh(bent, d).V.filter((_, at) => at % d === 0);
+      }
+      problem.curvature(outer(v, d, 1), bent);
+      most = Math.max(most, times(times(bent, v, d, d, 1), v, 1, d, 1)[0] / 2);
+    }
+    return most;
+  }
+
   // U (d, k) without its columns of norm at most `threshold`: { U, k }
   function prune(U, d, k, threshold) {
     const p = squares(U, d, k), kept = [...p.keys()].filter((i) => Math.sqrt(p[i]) > threshold), m = kept.length;
@@ -264,6 +281,6 @@ const lab = (() => {
 
   return {
     random, times, outer, orthonormal, eigh, population, empirical, sample, svec, smat, groupLasso, columnPower, weightDecay, squares,
-    descent, safeStep, prune, zero, theory,
+    descent, safeStep, largestCurvature, prune, zero, theory,
   };
 })();

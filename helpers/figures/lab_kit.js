@@ -19,7 +19,10 @@ Object.assign(lab, (() => {
 
   // words in which c_λ is c with an index
   function typeset(parent, text) {
-    text.split(/_(\S)/).forEach((part, i) => { if (i % 2) node(parent, "sub", {}, part); else parent.append(part); });
+    const svg = parent.namespaceURI === SVG;
+    text.split(/_(\S)/).forEach((part, i) => {
+      if (i % 2) node(parent, svg ? "tspan" : "sub", svg ? { dy: 3, "font-size": "75%" } : {}, part); else parent.append(part);
+    });
   }
 
   // a number to three significant digits, with a true minus sign
@@ -68,7 +71,9 @@ Object.assign(lab, (() => {
       const width = svg.parentNode.clientWidth || 300, tall = square ? Math.min(width, 320) : height, { range } = axes;
       const [w, h] = [width - box.left - box.right, tall - box.top - box.bottom], isLog = { x: log.includes("x"), y: log.includes("y") };
       svg.setAttribute("height", tall);
-      for (const [name, value] of Object.entries({ x: box.left, y: box.top, width: w, height: h })) inner.setAttribute(name, value);
+      // marks are cut off a little outside the axes, so that a point on an axis stays whole
+      const room = { x: box.left - 8, y: box.top - 8, width: w + 16, height: h + 16, viewBox: `-8 -8 ${w + 16} ${h + 16}` };
+      for (const [name, value] of Object.entries(room)) inner.setAttribute(name, value);
       axes.size = [w, h];
       axes.X = place(range.x, isLog.x, 0, w); axes.Y = place(range.y, isLog.y, h, 0);
       axes.toX = back(range.x, isLog.x, 0, w); axes.toY = back(range.y, isLog.y, h, 0);
@@ -83,8 +88,8 @@ Object.assign(lab, (() => {
         node(ticks, "line", { x1: box.left - 4, x2: box.left + w, y1: at, y2: at });
         node(ticks, "text", { x: box.left - 7, y: at + 4, "text-anchor": "end" }, number(value));
       }
-      node(names, "text", { class: "lab-name", x: box.left + w / 2, y: tall - 4, "text-anchor": "middle" }, xlabel);
-      node(names, "text", { class: "lab-name", x: 0, y: 10 }, ylabel);
+      typeset(node(names, "text", { class: "lab-name", x: box.left + w / 2, y: tall - 4, "text-anchor": "middle" }), xlabel);
+      typeset(node(names, "text", { class: "lab-name", x: 0, y: 10 }), ylabel);
       over.setAttribute("transform", `translate(${box.left} ${box.top})`);
       marks.forEach((mark) => mark.draw());
     };

@@ -13,6 +13,7 @@ from instances import data, gaussian, population, symmetric
 
 from helpers import theory
 from helpers.figures import lab
+from helpers.isometry import extreme_ratio
 from helpers.penalties import GroupLasso, WeightDecay
 from helpers.pruning import column_norms, prune
 from helpers.training import fine_tune, safe_step, train
@@ -64,7 +65,7 @@ SCRIPT = """
     return {
       U: [...run.U], loss: run.loss(), error: run.error(), norms: [...run.norms()], steps: run.steps,
       kept: small.k, tuned: [...tuned.step(given.steps).U],
-      eta: lab.safeStep(problem, flat(x.start), k, penalty),
+      eta: lab.safeStep(problem, flat(x.start), k, penalty), kappa: lab.largestCurvature(problem, 6),
     };
   });
   const theory = Object.fromEntries(Object.keys(call).map((name) => [name, given.grid.map((x) => call[name](...x))]));
@@ -122,6 +123,7 @@ def test_iterates_agree_after_200_steps_for_every_loss_and_penalty(found):
         assert got["error"] == pytest.approx(run.error[-1].item(), abs=1e-9), where
         assert got["kept"] == small.shape[1], where
         assert got["tuned"] == pytest.approx(tuned.U.flatten().tolist(), abs=1e-9), where
+        assert got["kappa"] == pytest.approx(extreme_ratio(problem, 1), rel=1e-3), where
         assert got["eta"] == pytest.approx(x["eta"], rel=0.1), where  # power iterations from another vector
 
 
