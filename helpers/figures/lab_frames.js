@@ -55,11 +55,11 @@ lab.mount("frames", (fig, p) => {
   const ghosts = shares.curve({ color: "rule", width: 1.5, label: "frames before" });
   const law = shares.curve({ label: "random frame (3.1)" }), line = shares.curve({ color: "grey", width: 1.2, dash: "4 3" });
   const gone = shares.dots({ color: "grey", size: 2.5, label: "columns cut off" });
-  const stay = shares.dots({ color: "orange", size: 3.5, label: "columns kept" });
+  const stay = shares.dots({ color: "who", size: 3.5, label: "columns kept" });
   const error = fig.plot({ x: [0, 1.02], y: [0, 1.02], xlabel: "share of columns kept", ylabel: "share of the truth that is lost" });
   const formula = error.curve({ label: "wide random frame (3.4)" });
-  const stairs = error.curve({ color: "orange", width: 1.5, dash: "6 2", label: "this frame" });
-  const point = error.dots({ color: "orange", size: 6, label: "at this cut" });
+  const stairs = error.curve({ color: "who", width: 1.5, dash: "6 2", label: "this frame" });
+  const point = error.dots({ color: "who", size: 6, label: "at this cut" });
 
   function theory() {
     past = [];
@@ -87,11 +87,13 @@ lab.mount("frames", (fig, p) => {
     if (norms && !turned) past = [...past.slice(-20), [NaN, ...norms.map((norm) => norm / norms[0])]];
     ghosts.set(past.flat(), past.flatMap((all) => all.map((_, i) => i / (all.length - 1))));
     turned = false;
+    fig.who("orange");
     A = lab.orthonormal(random.normals(k * r), k, r);
     knife.put(draw());
   }
   function turn() { // until r columns have norm one
     turned = true;
+    fig.who("blue"); // the colour of the group Lasso
     A = lab.frames.turn(A, k, r, p.c_beta / r);
     return A.reduce((sum, x, at) => at % r ? sum : sum + A.subarray(at, at + r).reduce((s, y) => s + y * y, 0) ** 2, 0) < r - 1e-6;
   }
@@ -100,7 +102,7 @@ lab.mount("frames", (fig, p) => {
     input: (v) => { k = Math.round(v); theory(); fresh(); } });
   fig.slider({ label: "Rank r", min: 1, max: 8, step: 1, value: r, input: (v) => { r = v; theory(); fresh(); } });
   fig.button({ label: "Another frame", press: fresh });
-  fig.button({ label: "Turn by the group Lasso", press: () => fig.run(turn, () => knife.put(draw()), { once: true }) });
+  fig.button({ label: "Turn it", press: () => fig.run(turn, () => knife.put(draw()), { once: true }) });
   theory();
   fresh();
 });

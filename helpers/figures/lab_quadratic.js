@@ -27,12 +27,12 @@ lab.mount("quadratic", (fig, p) => {
   let { k, seed } = p, strength = 0.1, kind = KINDS[0], second = [0.5, 0.75 ** 0.5], problem, mu, run;
   const plane = fig.plot({ x: [-1.3, 1.3], y: [-1.3, 1.3], square: true, xlabel: "first input", ylabel: "second input", xticks: [-1, 0, 1], yticks: [-1, 0, 1] });
   const goal = plane.curve({ dash: "6 3", width: 1.5, label: "teacher’s function" });
-  const reached = plane.curve({ color: "blue", width: 1.5, label: "student’s function" });
-  const units = plane.arrows({ color: "blue", width: 2 }), teachers = plane.arrows({ color: "ink", width: 3.5 });
+  const reached = plane.curve({ color: "who", width: 1.5, label: "student’s function" });
+  const units = plane.arrows({ color: "who", width: 2 }), teachers = plane.arrows({ color: "ink", width: 3.5 });
   const norms = fig.plot({ x: [0, TOP], y: [0, 1.4], height: 300, xlabel: "strength λ", ylabel: "norms of the student’s units" });
   const roots = norms.curve({ label: "Theorem 6.5, Proposition 6.6" }), border = norms.curve({ color: "grey", width: 1.2, dash: "4 3", label: "border of Theorem 6.5" });
   norms.curve({ color: "grey", dash: "2 3", label: "threshold" }).set([0, TOP], [threshold, threshold]);
-  const dots = norms.dots({ color: "blue", shape: "triangle", hollow: true, label: "student’s units" });
+  const dots = norms.dots({ color: "who", shape: "triangle", hollow: true, label: "student’s units" });
 
   const lasso = () => kind === KINDS[0];
   function ellipse(X) { // the image of the unit circle under the root of X (2, 2)
@@ -62,6 +62,7 @@ lab.mount("quadratic", (fig, p) => {
     border.set([end, end], [0, 1.4]);
   }
   function train(U = run.U) {
+    fig.who({ "group Lasso": "blue", "weight decay": "ochre", "no penalty": "orange" }[kind]);
     const penalty = lasso() ? lab.groupLasso(strength, p.beta) : kind === KINDS[1] ? lab.weightDecay(strength) : null;
     run = lab.descent(problem, U, k, penalty, 0.008);
     const move = () => { // false when the units stand still
