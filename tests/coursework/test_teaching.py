@@ -55,13 +55,19 @@ def run(command, folder):
     return said
 
 
+def docker_works():
+    """Whether there is a Docker whose daemon runs."""
+    info = ["docker", "info"]
+    return shutil.which("docker") and subprocess.run(info, capture_output=True, check=False).returncode == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_commands_run_as_they_stand(number, copy):
     if not (BOOK / ".venv").is_dir() or not shutil.which("bwrap"):
         pytest.skip("needs the environment that `make` makes, and bubblewrap")
-    if BLOCKS[number].startswith("docker") and not shutil.which("docker"):
-        pytest.skip("docker is not installed")
+    if BLOCKS[number].startswith("docker") and not docker_works():
+        pytest.skip("Docker is not installed or its daemon does not run: the commands of the container are NOT tested")
     said = run(BLOCKS[number], copy)
     assert "Traceback" not in said
     if "grade SUBMISSIONS" in BLOCKS[number]:
