@@ -52,11 +52,12 @@ def prepared(set_name):
     return namespace
 
 
-def grade(set_name, problem, answer=None, *, visible=False, spoilt=False, there=None):
+def grade(set_name, problem, answer=None, *, visible=False, spoilt=False, between="", there=None):
     """Run the answer to one problem (None: the reference) and its check; the exception that it ends with, or None.
 
     visible: only what students see of the check. spoilt: in between, the notebook calls something else by each name
-    that the answer does not use, imported and built-in ones too. there: the cells of a variant, not the master's."""
+    that the answer does not use, imported and built-in ones too. between: code of the student's that runs there.
+    there: the cells of a variant, not the master's."""
     namespace, there = dict(prepared(set_name)), there or cells(set_name)
     source = there[problem].source if answer is None else with_answer(there[problem].source, answer)
     check = there[f"{problem}-check"]
@@ -66,6 +67,7 @@ def grade(set_name, problem, answer=None, *, visible=False, spoilt=False, there=
             used = set(re.findall(r"\w+", source))
             taken = [n for n in [*namespace, *dir(builtins)] if n not in used and not n.startswith("_")]
             namespace |= dict.fromkeys([n for n in taken if n.islower()], "the student's own")
+        _run(between, f"{set_name}, a cell of the student's own", namespace)
         _run(student_cell(check) if visible else check.source, f"{set_name}, {problem}-check", namespace)
     except (Exception, SystemExit) as error:
         return error

@@ -4,11 +4,14 @@ committed student notebooks are those of the masters. test_grading.py has submis
 import re
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 
 import matplotlib
 import nbformat
+import numpy as np
 import pytest
+import torch
 from chapter_runs import environment, stand_in_repository, with_address
 from coursework import answers
 from coursework.answers import CHAPTERS
@@ -45,6 +48,37 @@ def test_every_chapter_has_a_set():
 def test_reference_answer_gets_the_points_whatever_the_notebook_calls_its_own(set_name, problem):
     error = answers.grade(set_name, problem, spoilt=True)
     assert error is None, repr(error)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from math import *\nfrom random import *\nfrom operator import *",
+        "helpers = checks = result = same = symmetric = None",
+        "del draw, symmetric, plt",
+        "def draw(*shape, seed):\n    raise ValueError('mine')",
+        "class Exception:\n    pass\nclass AssertionError:\n    pass",
+        "assert_ = float = print = zip = enumerate = 1",
+        "n = d = k = m = seed = U = V = A = B = y = G = O = 0",
+        "check_gradient = check_adjoint = hidden_adjoint = hidden_gradient = slope = 0",
+        "import torch\ntorch.manual_seed(1)\ntorch.set_default_dtype(torch.float16)",
+        "import numpy as np\nnp.seterr(all='raise')\nnp.random.seed(1)",
+        "import warnings\nwarnings.simplefilter('error')",
+        "import os\nos.chdir('/')",
+        "import importlib, helpers.checks\nimportlib.reload(helpers.checks)",
+        "__name__ = '__main__'\nimport sys\nsys.argv = ['x']",
+    ],
+)
+def test_no_cell_of_the_students_own_costs_a_right_answer_its_points(cell, monkeypatch):
+    monkeypatch.chdir(CHAPTERS)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    before = torch.get_default_dtype()
+    try:
+        with warnings.catch_warnings(), np.errstate():
+            errors = [answers.grade("ps1", name, between=cell) for name in answers.coding_problems("ps1")[:4]]
+    finally:
+        torch.set_default_dtype(before)
+    assert errors == [None] * 4
 
 
 @pytest.mark.parametrize(("set_name", "problem"), PROBLEMS)
