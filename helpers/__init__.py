@@ -14,6 +14,7 @@ Shared by several chapters, in the order in which a reader meets them:
     stack                many data sets as one batched problem
     networks             quadratic networks as torch modules
     checks               what the checks of the problem sets share
+    tables               rows as a table, numbers aligned, formulas typeset
     arguments            argument checks, seeded generators, the ranges of a page's parameters
 
 Rooms, most modules one chapter's:

@@ -8,7 +8,8 @@ what they look at. A function takes the objects of a statement and returns its s
 from typing import NamedTuple
 
 import torch
-from IPython.display import Markdown
+
+from helpers.tables import number, table
 
 
 class Step(NamedTuple):
@@ -45,13 +46,5 @@ def ranked(x):
 
 def show(steps):
     """The steps as a Markdown table: claim, left, relation, right (to five digits), slack (to two), holds."""
-    lines = ["| step | left | | right | slack | holds |", "|:---|---:|:---:|---:|---:|:---|"]
-    for step in steps:
-        mark = "✓ yes" if step.holds() else "✗ no"
-        left, right, slack = (
-            number.replace("-", "−")  # a sign at which no line breaks
-            for number in (f"{step.left:.5g}", f"{step.right:.5g}", f"{step.slack:.2g}")
-        )
-        sides = f"{left} | {step.relation} | {right} | {slack}"
-        lines.append(f"| {step.claim} | {sides} | {mark} |")
-    return Markdown("\n".join(lines))
+    rows = [(*step, number(step.slack, 2), "✓ yes" if step.holds() else "✗ no") for step in steps]
+    return table(rows, ["step", "left", "", "right", "slack", "holds"], precision=5)

@@ -6,13 +6,13 @@ Every function takes a `Point`, or several; the notation is that of `points`.
 import math
 from typing import NamedTuple
 
-import pandas as pd
 import torch
 
 from helpers import theory
 from helpers.isometry import column_curvatures
 from helpers.proofs.points import ZERO
 from helpers.pruning import column_norms
+from helpers.tables import table
 
 ROUNDING = 1e-9  # two sides of a strict inequality that differ by less, relatively, count as equal
 
@@ -53,14 +53,15 @@ def gap_checks(point):
     if not point.exact:
         tau = theory.robust_gap_bound(point.epsilon, point.gamma, strength, smoothing, kappa)
         seen = point.tau <= tau
-        return [Check("4.12 robust gap", "bound on τ < 2√β", tau, threshold, f"τ = {point.tau:.1e} ≤ {tau:.1e}", seen)]
+        return [Check("4.12 robust gap", r"bound on $\tau < 2\sqrt\beta$", tau, threshold,
+                      f"τ = {point.tau:.1e} ≤ {tau:.1e}", seen)]
     least = norms[point.kept].min().item() if point.m else math.inf
     edge, strong = theory.gap_edge(strength, kappa, smoothing), theory.threshold_strength(smoothing, kappa)
     return [
-        Check("4.1 gap", "2κβ√β < λ", 2 * kappa * smoothing**1.5, strength,
+        Check("4.1 gap", r"$2\kappa\beta^{3/2} < \lambda$", 2 * kappa * smoothing**1.5, strength,
               f"least norm {least:.3f} ≥ {edge:.3f}", bool(least >= edge * (1 - ZERO))),
-        Check("4.3 window", "25√5 κβ√β < λ", strong, strength,
-              f"least norm {least:.3f} > 2√β = {threshold:.3f}", least > threshold),
+        Check("4.3 window", r"$5^{5/2}\kappa\beta^{3/2} < \lambda$", strong, strength,
+              f"least norm {least:.3f} > threshold {threshold:.3f}", least > threshold),
     ]  # fmt: skip
 
 
@@ -103,9 +104,9 @@ def eigenvalue_checks(point):
     r, spectrum = point.problem.r, torch.linalg.eigvalsh(point.difference)
     least = (1 - r * point.cosine) * point.p.min().item() if point.m else math.inf
     return [
-        Check("4.4 at least r", "λ_max(M − X_S) < μ_r", -spectrum[0].item(), point.problem.mu_r,
+        Check("4.4 at least r", r"$\lambda_{\max}(M - X_S) < \mu_r$", -spectrum[0].item(), point.problem.mu_r,
               f"m = {point.m} ≥ {r}", point.m >= r),
-        Check("4.4 at most r", "λ_max(X_S − M) < (1−ρ)ℓ²", spectrum[-1].item(), least,
+        Check("4.4 at most r", r"$\lambda_{\max}(X_S - M) < (1-\rho)\ell^2$", spectrum[-1].item(), least,
               f"m = {point.m} ≤ {r}", point.m <= r),
     ]  # fmt: skip
 
@@ -117,9 +118,13 @@ def count_checks(point):
         point.problem.mu_r, point.penalty.strength, point.penalty.smoothing, ensemble=point.problem.ensemble,
         eps=point.epsilon, gamma=point.gamma, tau=point.tau, rho=r * point.cosine, kappa=point.kappa,
     )  # fmt: skip
-    number_, names = "4.8", ("λ_max(QEQ) < 2cμ_r − λ/√β", "λ_max(−Q′EQ′) < 2c g_min")
+    number_, names = "4.8", (
+        r"$\lambda_{\max}(QEQ) < 2c\mu_r - \lambda/\sqrt\beta$", r"$\lambda_{\max}(-Q'EQ') < 2c\,g_{\min}$"
+    )
     if not point.exact:
-        number_, names = "4.14", ("λ_max(QEQ) < 2cμ_r − Λ", "λ_max(−Q′EQ′) < 2c(1−ρ)g_min − …")
+        number_, names = "4.14", (
+            r"$\lambda_{\max}(QEQ) < 2c\mu_r - \Lambda$", r"$\lambda_{\max}(-Q'EQ') < 2c(1-\rho)g_{\min} - \dots$"
+        )
     return [
         Check(f"{number_} at least r", names[0], on, least, f"m = {point.m} ≥ {r}", point.m >= r),
         Check(f"{number_} at most r", names[1], off, most, f"m = {point.m} ≤ {r}", point.m <= r),
@@ -134,7 +139,8 @@ def after_count_check(point):
     if point.m == point.problem.r:
         right = 2 * point.c * theory.g_min(strength / point.c, smoothing)
         _, bound = theory.error_after_count(point.p, size, strength, smoothing, ensemble=point.problem.ensemble)
-    return Check("4.11 after the count", "m = r, ‖E‖ < 2c g_min", size, right, *_bounded(point.error, bound))
+    asks = r"$m = r$, $\lVert E\rVert < 2c\,g_{\min}$"
+    return Check("4.11 after the count", asks, size, right, *_bounded(point.error, bound))
 
 
 def checks(point):
@@ -189,16 +195,11 @@ def first_sealed(points):
 def show(rows):
     """The checks as a table: the condition, its two sides and its slack, the promise, and whether each holds."""
     columns = ["statement", "asks", "left", "right", "slack", "holds", "promises", "seen"]
-    table = pd.DataFrame(
+    return table(
         [(*check[:4], check.slack, _mark(check.holds), check.promise, _mark(check.seen)) for check in rows],
-        columns=columns,
+        columns,
+        precision=3,
     )
-    style = table.style.hide().format(_number, subset=["left", "right", "slack"])
-    return style.map(_paint, subset=["holds", "seen"])
-
-
-def _number(value):
-    return f"{value:.3f}" if math.isfinite(value) else "—"
 
 
 def _bounded(error, bound):
@@ -208,8 +209,3 @@ def _bounded(error, bound):
 
 def _mark(truth):
     return "—" if truth is None else "✓ yes" if truth else "✗ no"
-
-
-def _paint(text):
-    colors = {"✓": "background-color: #cdebd0; color: #10331a;", "✗": "background-color: #f6d5cf; color: #4a140b;"}
-    return colors.get(text[0], "") + "white-space: nowrap"

@@ -20,7 +20,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Every module and room of helpers/, by layers: each imports from layers before its own only. A new one takes its place.
 LAYERS = (
-    {"arguments"},
+    {"arguments", "tables"},
     {"theory", "forms"},
     {"problems", "penalties"},
     {"pruning", "rotations", "isometry", "stack", "objective"},
