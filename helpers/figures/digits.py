@@ -7,6 +7,7 @@ import torch
 from helpers.figures import lab
 from helpers.figures.style import CAST, decorate, draw_threshold, points, single_runs
 from helpers.pruning import column_norms
+from helpers.tables import number
 
 SMALL = {"color": "#555555", "marker": "x", "linestyle": ":", "markersize": 6}
 INKS = ("#1B2A49", "#7A7A7A", "#8A5A00")
@@ -150,7 +151,7 @@ def norm_strips(models, *, floor=1e-5):
         ax.plot(dots, norms, ".", color=CAST["group Lasso"]["color"], markersize=4, alpha=0.5)
         ax.plot([x - 0.42, x + 0.42], [2 * beta**0.5] * 2, "--", color=CAST["theory"]["color"], linewidth=1.4)
     ax.text(x + 0.45, 2 * beta**0.5, r"$2\sqrt{\beta}$", va="center")
-    ax.set_xticks(range(len(models)), [f"{beta:g}" for beta in models])
+    ax.set_xticks(range(len(models)), [number(beta) for beta in models])
     return decorate(ax, xlabel=r"smoothing $\beta$", ylabel="norm of a unit", yscale="log", ylim=(floor / 2, 3),
                     xlim=(-0.5, len(models) - 0.2))  # fmt: skip
 

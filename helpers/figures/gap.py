@@ -157,7 +157,7 @@ def noise_sweep(levels, ends, predicted, edge, noise_edge):
     ax.text(levels[-1], 0.55, "columns that\nfit noise", color=WRONG, ha="right", va="top", fontsize="small",
             transform=place)  # fmt: skip
     ax.text(levels[0], edge * 0.35, " no column here", color="#6B3A2C", fontsize="small")
-    ax.text(levels[-1], threshold, r"threshold $2\sqrt{\beta}$", ha="right", va="bottom", fontsize="small")
+    ax.text(levels[-1], threshold * 0.93, r"threshold $2\sqrt{\beta}$", ha="right", va="top", fontsize="small")
     decorate(ax, xlabel="noise $s$", ylabel="column norm", ylim=(0, None), legend=False)
     return figure
 
@@ -173,7 +173,7 @@ def conditions_over_time(steps, kept, r, ratios):
     for (name, values), shade, marker in zip(ratios.items(), SHADES[::2], "os^", strict=True):
         bottom.plot(steps, values, color=shade, marker=marker, linewidth=1, label=name)
     for step in steps[np.isnan(list(ratios.values())).any(0)]:
-        bottom.text(step, 2.6, "✗", ha="center", va="center", color=WRONG)
+        bottom.plot(step, 2.6, "x", color=WRONG, markersize=6)
     bottom.text(steps[-1], 0.42, "condition holds", ha="right", fontsize="small", color="#1E5B2D")
     decorate(top, xlabel="", ylabel="columns\nkept", yticks=sorted({r, max(kept)}))
     decorate(bottom, xlabel="step of gradient descent", ylabel="left side / right side", xscale="log", yscale="log",

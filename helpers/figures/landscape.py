@@ -27,7 +27,7 @@ def powers(degrees, along, norms):
         left.annotate(f"$q = {q}$", (45, heights[q]), ha="center")
         ordered = norms[q].sort(descending=True).values
         right.plot(range(1, len(ordered) + 1), ordered, **look)
-    decorate(left, xlabel="angle θ (degrees)", ylabel="penalty − penalty at 0, scaled", xticks=[0, 45, 90])
+    decorate(left, xlabel=r"angle $\theta$ (degrees)", ylabel="penalty less that at 0, scaled", xticks=[0, 45, 90])
     places = range(1, len(ordered) + 1)
     decorate(right, xlabel="column, largest first", ylabel="norm after training", ylim=(-0.05, 1.5), xticks=places)
     return figure
@@ -62,7 +62,7 @@ def column_scene(run, goal, *, threshold):
     plane.plot(goal[0] * np.array([1, -1, 0, 0]), goal[1] * np.array([0, 0, 1, -1]), "o", mfc="none", mec=INK, ms=9)
     limits = {"xlim": (-1.25, 1.25), "ylim": (-1.25, 1.25), "xticks": [-1, 0, 1], "yticks": [-1, 0, 1]}
     decorate(
-        plane, xlabel="first eigenvector of M", ylabel="second eigenvector", aspect="equal", title="step 0", **limits
+        plane, xlabel="first eigenvector of $M$", ylabel="second eigenvector", aspect="equal", title="step 0", **limits
     )
     heights = bars.bar(range(1, k + 1), run.column_norms[0].tolist(), color=colors)
     bars.hlines(goal, 0.4, k + 0.6, colors=INK, linewidth=1.2)
@@ -89,10 +89,10 @@ def many_starts(paths, norms, labels, predicted):
             left.semilogy(path.clamp(min=1e-17), linewidth=0.6, **look)
         right.plot(places + 0.22 * (n - 1), ordered[n].T, MARKERS[n], **look)
         right.plot([], [], MARKERS[n], label=label, **look)
-    right.hlines(predicted, 0.5, places[-1] + 0.5, colors=INK, linewidth=1.2)
-    decorate(left, xlabel="iteration", ylabel="F − least value found", ylim=(1e-17, 1e4), legend=False)
+    right.hlines(predicted, 0.5, places[-1] + 0.5, colors=INK, linewidth=1.2, label="theory")
+    decorate(left, xlabel="iteration", ylabel="$F$ less the least value found", ylim=(1e-17, 1e4), legend=False)
     decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=places, legend=False)
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
 
 
@@ -102,11 +102,12 @@ def scalar_objective(ax, mu, strengths, smoothing):
     for n, strength in enumerate(strengths):
         psi = theory.psi(x, mu, strength, smoothing) - mu**2
         ax.plot(x, psi, color=SHADES[n])
-        ax.annotate(f"λ = {strength:.2f}", (x[-1], psi[-1]), xytext=(6, 0), textcoords="offset points", va="center")
+        label = rf"$\lambda = {strength:.2f}$"
+        ax.annotate(label, (x[-1], psi[-1]), xytext=(6, 0), textcoords="offset points", va="center")
         kept = theory.shrunk_eigenvalue(mu, strength, smoothing)
         ax.plot(kept, np.interp(kept, x, psi), "o", color=SHADES[n], markersize=8, clip_on=False)
     ax.hlines(0, 0, x[-1], color=INK, linewidth=0.8)
-    return decorate(ax, xlabel="x, a squared norm", ylabel=r"$\psi_\mu(x) - \mu^2$", xlim=(0, 1.35 * mu))
+    return decorate(ax, xlabel="$x$, a squared norm", ylabel=r"$\psi_\mu(x) - \mu^2$", xlim=(0, 1.35 * mu))
 
 
 def phase_diagram(beta, strength, codes):
@@ -134,9 +135,11 @@ def turning(ax, times, measured, predicted, labels, *, death):
     for n, (angles, path) in enumerate(zip(measured, predicted, strict=True)):
         ax.plot(times, np.rad2deg(path), color=INK, linewidth=1.2)
         ax.plot(times, angles.rad2deg(), MARKERS[n], color=SHADES[2 * n], label=labels[n])
+    ax.plot([], [], **line("theory", linewidth=1.2))
     ax.axvspan(times[0], death, color="#DDDDDD", zorder=0)
     ax.annotate("a column dies", (death, 3), xytext=(-5, 0), textcoords="offset points", ha="right")
-    return decorate(ax, xlabel="time t = steps × step size", ylabel="angle θ (degrees)", xscale="log", ylim=(0, 44))
+    settings = {"xscale": "log", "ylim": (0, 44)}
+    return decorate(ax, xlabel="time $t$ = steps × step size", ylabel=r"angle $\theta$ (degrees)", **settings)
 
 
 def nearly_orthogonal(ax, steps, cosine, bound):

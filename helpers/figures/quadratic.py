@@ -60,7 +60,8 @@ def landscape(fractions, shifts, predicted, onset):
     middle = {"ha": "right", "va": "center", "color": "#5A4A42", "fontsize": 11}
     right.text(ranks[-1], 1.47, "points without one unit\nare stable", **middle)
     right.text(ranks[-1], 1.075, "$r$ units, global", **middle)
-    right.annotate(r"$\frac{r+2}{r+1}$", (1.5, 3.5 / 2.5), xytext=(5, 3), textcoords="offset points", fontsize=14)
+    place = 0.75 * ranks[-1]
+    right.text(place, (place + 2) / (place + 1) + 0.02, r"$\frac{r+2}{r+1}$", ha="center", fontsize=14)
     right.text(ranks[-1], 0.99, "Theorem 6.5", ha="right", va="top")
     unit = r"$\lambda\,/\,(4\sqrt{\beta}\,\mu_r)$"
     decorate(right, xlabel="units of the teacher, $r$", ylabel=unit, ylim=(0.9, 1.62), xticks=list(onset), legend=False)
@@ -164,13 +165,14 @@ def what_we_saw(*, kappa, shift, borders, checks, units, errors, noise):
     unit = theory.critical_strength(1.0, 1.0, "rank-one")
     further = {r: theory.further_strength(1.0, r, 1.0) / unit for r in borders}
     onsets = [
-        (f"onset of other minima, r = {r}, in 4√β μ_r", f"{'' if r == 1 else 'at least '}{further[r]:.3f}",
+        (rf"onset of other minima, $r = {r}$, in $4\sqrt\beta\,\mu_r$",
+         f"{'' if r == 1 else 'at least '}{further[r]:.3f}",
          f"{low:.2f} to {high:.2f}")
         for r, (low, high) in borders.items()
     ]  # fmt: skip
     return style.table([
-        ("largest κ found on our data", f"at most {kappa[0]:.1f} (prob. 0.95)", f"{kappa[1]:.2f}"),
-        ("p − μ against its prediction, largest difference", "0", f"{shift:.0e}"),
+        (r"largest $\kappa$ found on our data", f"at most {kappa[0]:.1f} (prob. 0.95)", f"{kappa[1]:.2f}"),
+        (r"$p - \mu$ against its prediction, largest difference", "0", f"{shift:.0e}"),
         *onsets,
         ("conditions of chapter 4 that hold on the run", "", f"{sum(c.holds for c in checks)} of {len(checks)}"),
         ("... and promises then broken", "0", sum(c.contradicted for c in checks)),

@@ -2,8 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
+from matplotlib import font_manager
+from matplotlib.ticker import LogFormatterSciNotation
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+from helpers.tables import table as table  # a page has one import for its figures and tables
 
 INK, FADED = "#222222", "#8A8A8A"  # what theory says; columns that are small or dead
 # The same thing has the same colour, marker and line in every chapter (Okabe and Ito's colour-blind-safe palette).
@@ -14,19 +19,24 @@ CAST = {
     "oracle": {"color": "#00785A", "marker": "D", "linestyle": (0, (1, 1))},
     "theory": {"color": INK, "linestyle": "-"},
 }
+SANS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")  # near the pages' own letters
 SHADES = sns.color_palette("cividis", 6)  # for families of curves: ordered, readable in grey
 
 
 def use_style():
-    """Set matplotlib's defaults for the book. Call once, after the imports."""
+    """Set matplotlib's defaults for the book, with figures as sharp SVG. Call once, after the imports."""
     sns.set_theme(style="ticks", context="notebook", font_scale=0.95)
+    there = {font.name for font in font_manager.fontManager.ttflist}
     plt.rcParams.update({
         "figure.figsize": (7, 3.6), "figure.dpi": 110, "savefig.dpi": 160, "figure.constrained_layout.use": True,
         "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
         "axes.grid": True, "grid.color": "#E3E3E3", "grid.linewidth": 0.7, "axes.axisbelow": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium", "axes.titlelocation": "left",
         "legend.frameon": False, "lines.linewidth": 1.8, "lines.markersize": 5, "animation.embed_limit": 10,
+        "font.sans-serif": [name for name in SANS if name in there], "mathtext.fontset": "cm", "svg.hashsalt": "book",
     })  # fmt: skip
+    if get_ipython():  # a notebook, not a test
+        set_matplotlib_formats("svg")
 
 
 def line(who, **changes):
@@ -46,9 +56,21 @@ def single_runs(ax, x, draws, **style):
     return ax.errorbar(x, mean, np.clip([mean - low, high - mean], 0, None), capsize=3, **style)
 
 
+class LogLabels(LogFormatterSciNotation):
+    """Labels of a logarithmic axis: 0.01, 1, 100 where all lie between a thousandth and ten thousand, else powers."""
+
+    def __call__(self, x, pos=None):
+        text, (low, high) = super().__call__(x, pos), self.axis.get_view_interval()
+        return f"{x:g}" if text and low >= 5e-4 and high <= 2e4 else text
+
+
 def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
     """Label an axes and draw its legend if it has entries; `settings` go to `ax.set` (xscale="log", ylim=…)."""
     ax.set(xlabel=xlabel, ylabel=ylabel, **settings)
+    for axis in (ax.xaxis, ax.yaxis):
+        if type(axis.get_major_formatter()) is LogFormatterSciNotation:
+            axis.set_major_formatter(LogLabels())
+            axis.set_minor_formatter(LogLabels())
     if title:
         ax.set_title(title)
     if legend and ax.get_legend_handles_labels()[0]:
@@ -61,12 +83,3 @@ def draw_threshold(ax, threshold):
     ax.axhline(
         threshold, color=CAST["theory"]["color"], linestyle="--", linewidth=1.2, label=r"threshold $2\sqrt{\beta}$"
     )
-
-
-def table(rows, columns=("claim", "predicted", "measured"), *, precision=4):
-    """Rows as a table without an index, floats to `precision` significant digits: the *What we saw* of a chapter."""
-    return pd.DataFrame(rows, columns=list(columns)).style.hide().format(lambda v: _rounded(v, precision))
-
-
-def _rounded(value, precision):
-    return f"{value:.{precision}g}" if isinstance(value, float) else str(value)

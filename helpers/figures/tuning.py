@@ -12,10 +12,11 @@ MARKERS = "vos^D"
 def rates(curves, measured):
     """The rate against the step size: curves and measured {ensemble: (steps, rates)}, arrays of one length each."""
     _, ax = plt.subplots()
-    for name, marker, shade in (("gaussian", "o", SHADES[0]), ("rank-one", "s", SHADES[3])):
-        steps, values = curves[name]
-        ax.plot(steps, values, **line("theory", label=None))
-        ax.plot(*measured[name], marker, color=shade, markersize=7, label=f"{name} ensemble")
+    looks = {"gaussian": ("Gaussian", "o", SHADES[0]), "rank-one": ("rank-one", "s", SHADES[3])}
+    for ensemble, (name, marker, shade) in looks.items():
+        ax.plot(*curves[ensemble], **line("theory", label=None))
+        ax.plot(*measured[ensemble], marker, color=shade, markersize=7, label=f"{name} ensemble")
+    ax.plot([], [], **line("theory"))
     ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
     decorate(ax, xlabel=r"step size $\eta$", ylabel="factor on the error per step", ylim=(0, 1.05))
     ax.legend(loc="lower right")
@@ -26,7 +27,8 @@ def crawl(steps, errors, laws):
     _, ax = plt.subplots(figsize=(7, 4))
     for (k, error), shade, marker in zip(errors.items(), SHADES, MARKERS, strict=False):
         ax.plot(steps, laws[k], **line("theory", linewidth=1, label=None))
-        ax.plot(steps, error, marker, color=shade, markersize=5, label=f"k = {k}")
+        ax.plot(steps, error, marker, color=shade, markersize=5, label=f"$k = {k}$")
+    ax.plot([], [], **line("theory", linewidth=1))
     settings = {"xscale": "log", "yscale": "log", "ylim": (1e-15, 10), "xlim": (1, 1.3 * steps[-1].item())}
     decorate(ax, xlabel="step", ylabel=r"$\Vert X - M\Vert_F$", **settings)
 
@@ -37,7 +39,8 @@ def scaled_crawl(steps, errors, laws):
     late = steps >= 100
     for (k, error), shade, marker in zip(errors.items(), SHADES[1:], MARKERS[1:], strict=False):
         ax.plot(steps[late], laws[k][late], **line("theory", linewidth=1, label=None))
-        ax.plot(steps[late], error[late], marker, color=shade, label=f"k = {k}")
+        ax.plot(steps[late], error[late], marker, color=shade, label=f"$k = {k}$")
+    ax.plot([], [], **line("theory", linewidth=1))
     ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
     decorate(ax, xlabel="step", ylabel=r"$8\eta t\,\Vert X - M\Vert_F\,/\,\sqrt{m - r}$", xscale="log")
     ax.set_ylim(top=1.1)
@@ -54,6 +57,7 @@ def step_and_width(curve, measured, steps, errors, laws):
     for (name, who), (k, error) in zip(looks.items(), errors.items(), strict=False):
         right.plot(steps, laws[k], **line("theory", linewidth=1, label=None))
         right.plot(steps, error, **points(who, label=name, markersize=4))
+    right.plot([], [], **line("theory", linewidth=1))
     decorate(left, xlabel=r"step size $\eta$", ylabel="factor on the error per step", ylim=(0, 1.05))
     last = steps[errors[min(errors)] > 1e-12].max().item()
     limits = {"ylim": (1e-12, 10), "xlim": (0, 1.5 * last)}
@@ -65,9 +69,9 @@ def errors_by_size(sizes, found, bound):
     """Root mean square error (S,) of least squares against the number of measurements, and the bound (S,)."""
     _, ax = plt.subplots()
     ax.plot(sizes, bound, **line("theory", label=r"$s\sqrt{{\rm dof}/n}$"))
-    ax.plot(sizes, found, **points("oracle", markersize=8, label="rank-r least squares"))
+    ax.plot(sizes, found, **points("oracle", markersize=8, label="least squares of rank $r$"))
     ticks = {"xscale": "log", "yscale": "log", "xticks": sizes, "xticklabels": sizes}
-    decorate(ax, xlabel="measurements n", ylabel=r"root mean square of $\Vert\hat X - M\Vert_F$", **ticks)
+    decorate(ax, xlabel="measurements $n$", ylabel=r"root mean square of $\Vert\hat X - M\Vert_F$", **ticks)
     ax.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
@@ -80,9 +84,8 @@ def quotients(sizes, mean, bars, curve):
     ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
     ax.errorbar(sizes, mean, 2 * bars, capsize=3, **points("oracle", markersize=7, label="measured, ± 2 s.e."))
     ticks = {"xscale": "log", "xticks": sizes, "xticklabels": sizes}
-    decorate(
-        ax, xlabel="measurements n", ylabel=r"$\mathrm{E}\Vert\hat X - M\Vert_F^2 \cdot n/(s^2\,\mathrm{dof})$", **ticks
-    )
+    label = r"$\mathrm{E}\Vert\hat X - M\Vert_F^2 \cdot n/(s^2\,\mathrm{dof})$"
+    decorate(ax, xlabel="measurements $n$", ylabel=label, **ticks)
     ax.minorticks_off()
 
 
@@ -106,7 +109,7 @@ def price(widths, mean, bars, curve, levels):
         ax.annotate(name, (curve[0][-1], 0.985 * level), va="top", ha="right", color="#555555")
     top = 1.12 * max(*levels.values(), *curve[1])
     label = r"$n\,\Vert\hat X - M\Vert_F^2\,/\,s^2$"
-    decorate(ax, xlabel="columns k of the model, not pruned", ylabel=label, legend=False, ylim=(0, top))
+    decorate(ax, xlabel="columns $k$ of the model, not pruned", ylabel=label, legend=False, ylim=(0, top))
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(loc="lower left", bbox_to_anchor=(0.3, 0.05))
 
@@ -118,6 +121,7 @@ def estimators(sizes, means, curves):
     for (name, who), marker in zip(looks.items(), "os^x", strict=True):
         ax.plot(sizes, means[name], **points(who, label=name, marker=marker, markersize=9 if marker == "x" else 6))
         ax.plot(*curves[name], **line("theory", linewidth=1, label=None))
+    ax.plot([], [], **line("theory", linewidth=1))
     ticks = {"xscale": "log", "xticks": sizes, "xticklabels": torch.as_tensor(sizes).int().tolist()}
-    decorate(ax, xlabel="measurements n", ylabel=r"$n\,\Vert\hat X - M\Vert_F^2\,/\,s^2$", ylim=(0, None), **ticks)
+    decorate(ax, xlabel="measurements $n$", ylabel=r"$n\,\Vert\hat X - M\Vert_F^2\,/\,s^2$", ylim=(0, None), **ticks)
     ax.minorticks_off()

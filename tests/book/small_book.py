@@ -9,29 +9,35 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 CONF = f"""
 import sys
 sys.path.insert(0, {str(CHAPTERS / "_extensions")!r})
-extensions = ["myst_nb", "sphinxcontrib.bibtex", "dialect", "references", "previews"]
+extensions = ["myst_nb", "sphinx-mathjax-offline", "sphinxcontrib.bibtex"]
+extensions += ["dialect", "references", "formulas", "panels", "previews"]
 html_theme = "sphinx_book_theme"
 html_static_path = [{str(CHAPTERS / "_static")!r}]
-html_css_files = ["book.css", "references.css"]
-html_js_files = ["previews.js", "search.js"]
+html_css_files = ["book.css", "references.css", "figures.css", "formulas.css"]
+html_js_files = ["previews.js", "search.js", "formulas.js"]
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath"]
 bibtex_bibfiles = ["works.bib"]
-mathjax_path = "none.js"
+mathjax_path = "mathjax/tex-chtml.js"
 suppress_warnings = ["myst.header"]
 """
 
 
-def notebook(*cells):
-    """A notebook of Markdown cells, given as texts, and of code cells, given as dictionaries {MIME type: output}."""
+def notebook(*cells, alt=None):
+    """A notebook of Markdown cells, given as texts, and of code cells, given as dictionaries {MIME type: output}.
+
+    alt: what is to be seen in every picture.
+    """
     made = []
     for number, cell in enumerate(cells):
         if isinstance(cell, str):
             made.append(new_markdown_cell(cell, id=f"cell-{number}"))
         else:
-            made.append(new_code_cell("draw()", id=f"cell-{number}", outputs=[new_output("display_data", cell)]))
+            described = {"mystnb": {"image": {"alt": alt}}} if alt else {}
+            output = new_output("display_data", cell)
+            made.append(new_code_cell("draw()", id=f"cell-{number}", outputs=[output], metadata=described))
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return notebook_text(new_notebook(cells=made, metadata=metadata))
 
