@@ -1,0 +1,85 @@
+"""Formulas and figures on a phone and on a desk, in a real browser with the book's MathJax."""
+
+import pytest
+from browser import chromium
+from small_book import build, notebook
+from test_panels import ALT, drawing
+
+pytestmark = pytest.mark.slow
+LETTERS = "abcdefghijkl"
+TEXT = f"""# One
+
+By ${" + ".join(LETTERS)} = {" + ".join(LETTERS)}$, and then $\\frac{{{" + ".join(LETTERS * 2)}}}2$, and $x$.
+
+{" ".join(f"word{'s' * n} $x_{n}$," for n in range(40))} and so on.
+
+$$ {" + ".join(LETTERS * 3)} $$
+"""
+LINES = """() => [...document.querySelectorAll(".together")].map((span) => {
+  const mark = document.createRange();
+  mark.setStart(span.lastChild, 0);
+  mark.setEnd(span.lastChild, 1);
+  const formula = span.querySelector(".math").getBoundingClientRect(), comma = mark.getBoundingClientRect();
+  return comma.top < formula.bottom && comma.bottom > formula.top && comma.left >= formula.right - 1;
+})"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pages = {"chapters/01_one.ipynb": notebook(TEXT, {"image/svg+xml": drawing(1, 2)}, alt=ALT)}
+    return build(tmp_path_factory.mktemp("book"), pages).as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_at(browser, site):
+    """Opens the page in a window of some width, its formulas set."""
+    opened = []
+
+    def at(width):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        opened.append(page)
+        page.goto(f"{site}/chapters/01_one.html")
+        page.wait_for_selector("div.math mjx-container")
+        page.wait_for_function("document.querySelector('span.wide') || innerWidth > 600")
+        return page
+
+    yield at
+    for page in opened:
+        page.close()
+
+
+def test_only_what_has_no_place_to_break_scrolls_and_the_page_does_not(open_at):
+    page = open_at(390)
+    assert page.locator("span.wide").count() == 1
+    assert page.locator("span.wide").evaluate("formula => formula.scrollWidth > formula.clientWidth")
+    assert page.evaluate("document.querySelector('.bd-article').scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("cut", ["span.wide", "div.math"])
+def test_what_scrolls_has_a_shadow_at_its_edge(open_at, cut):
+    shadows = open_at(390).evaluate(f"getComputedStyle(document.querySelector('{cut}')).backgroundImage")
+    assert shadows.count("linear-gradient") == 4
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_punctuation_stays_on_the_line_of_its_formula(open_at, width):
+    same_line = open_at(width).evaluate(LINES)
+    assert len(same_line) > 40
+    assert all(same_line)
+
+
+def test_panels_stand_below_each_other_on_a_phone_and_side_by_side_on_a_desk(open_at):
+    desk, phone = open_at(1280), open_at(390)
+    assert desk.locator("img.whole").is_visible()
+    assert not desk.locator(".panel").first.is_visible()
+    assert not phone.locator("img.whole").is_visible()
+    boxes = [panel.bounding_box() for panel in phone.locator(".panel").all()]
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+    assert all(200 < box["width"] <= 390 for box in boxes)
+    assert phone.get_by_role("img", name=ALT).count() == 1
