@@ -6,7 +6,6 @@ import seaborn as sns
 from IPython import get_ipython
 from matplotlib import font_manager
 from matplotlib.ticker import LogFormatterSciNotation
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from helpers.tables import table as table  # a page has one import for its figures and tables
 
@@ -35,7 +34,9 @@ def use_style():
         "legend.frameon": False, "lines.linewidth": 1.8, "lines.markersize": 5, "animation.embed_limit": 10,
         "font.sans-serif": [name for name in SANS if name in there], "mathtext.fontset": "cm", "svg.hashsalt": "book",
     })  # fmt: skip
-    if get_ipython():  # a notebook, not a test
+    if get_ipython():  # a notebook, not a test; the import would choose a drawing backend there
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
         set_matplotlib_formats("svg")
 
 
