@@ -196,10 +196,12 @@ Object.assign(lab, (() => {
 
     fig.plot = (options) => { const made = plot(plots, options); fig.all.push(made); return made; };
 
-    // Sentences for all; those who listen get the last one at most once in a while (longer while something runs).
+    // Sentences for all; those who listen get the last one at most once in a while (longer while something runs), or
+    // not (quiet) where nobody asked.
     let waiting = null;
-    fig.say = (text) => {
+    fig.say = (text, quiet) => {
       words.textContent = text;
+      if (quiet) return;
       waiting ??= setTimeout(() => { waiting = null; said.textContent = words.textContent; }, job ? 4000 : 1000);
     };
 
@@ -275,7 +277,7 @@ Object.assign(lab, (() => {
       let on = false;
       const show = (state) => { on = state; made.textContent = on ? "Pause" : label; };
       const made = fig.button({ label, press: () => { show(!on); if (on) start(); else fig.stop(); } });
-      return { stopped: () => show(false) };
+      return { stopped: () => show(false), play: () => { show(true); start(); }, get on() { return on; } };
     };
 
     fig.ready = () => {

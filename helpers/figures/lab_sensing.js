@@ -1,5 +1,6 @@
 // Chapter 1: train, prune, fine-tune on one problem, with every number of it under the hand.
-// p: d, r, condition; n, noise, k, c_lambda, c_beta, steps as the page has them.
+// p: d, r, condition; n, noise, k, c_lambda, c_beta, steps as the page has them; playing: it plays by itself, draw after
+// draw, with three controls (the book's cover).
 lab.mount("sensing", (fig, p) => {
   const { d, r, steps } = p, tuning = Math.round(steps / 4), q = d * (d + 1) / 2, most = Math.max(600, p.n);
   const now = { n: p.n, noise: p.noise, k: p.k, lambda: p.c_lambda, beta: p.c_beta, penalty: "group Lasso", seed: 1 };
@@ -66,19 +67,29 @@ lab.mount("sensing", (fig, p) => {
     const where = lasso.strength <= low ? "below" : lasso.strength >= high ? "above" : "inside";
     const count = `${alive.length} of ${now.k} columns above the threshold, M has rank ${r}.`;
     const window = now.penalty === "group Lasso" ? ` λ = ${lab.number(lasso.strength)} is ${where} the window ${low < high ? `from ${lab.number(low)} to ${lab.number(high)}` : "(empty here)"}.` : "";
-    fig.say(!pruned ? `Step ${run.steps}: ${count}${window}`
+    const error = (descent) => lab.number(descent.error());
+    if (p.playing) fig.say(!pruned ? `Train, step ${run.steps}: ${alive.length} of ${now.k} columns above the threshold, error ${error(run)}.`
+      : `Prune: ${pruned.k} of ${now.k} columns are left; M has rank ${r}. Fine-tune: error ${error(pruned)}, that of an oracle, who is told the rank, ${lab.number(reached)}.`, player.on);
+    else fig.say(!pruned ? `Step ${run.steps}: ${count}${window}`
       : `${count} Error ${lab.number(pruned.trained)} trained, ${lab.number(pruned.cut)} pruned, ${lab.number(pruned.error())} fine-tuned; oracle ${lab.number(reached)}.${window}`);
   }
 
   // A change starts the pipeline again; while one runs, the next waits for it, so that a moving hand sees ends, too.
-  const done = () => { slowly = false; player.stopped(); if (changed) begin(); };
+  const done = () => {
+    slowly = false;
+    if (p.playing && player.on) setTimeout(() => { if (player.on && !fig.busy()) { now.seed++; player.play(); } }, 3000); else player.stopped();
+    if (changed) begin();
+  };
   function begin() {
     changed = slowly = false;
     player.stopped();
     prepare();
     fig.run(() => advance(20), draw, { done });
   }
-  const change = (name) => (value) => { now[name] = value; changed = true; if (slowly || !fig.busy()) begin(); };
+  const change = (name) => (value) => {
+    now[name] = value;
+    if (p.playing && player.on) { slowly = false; play(); } else { changed = true; if (slowly || !fig.busy()) begin(); }
+  };
   function play() {
     if (!slowly) prepare();
     slowly = true;
@@ -86,13 +97,15 @@ lab.mount("sensing", (fig, p) => {
     fig.run(() => advance(few()), draw, { once: true, done });
   }
 
-  fig.slider({ label: "strength c_λ", min: 0.02, max: 3, log: true, value: now.lambda, input: change("lambda") });
-  fig.slider({ label: "smoothing c_β", min: 0.003, max: 0.3, log: true, value: now.beta, input: change("beta") });
-  fig.slider({ label: "noise s", min: 0.02, max: 0.6, step: 0.02, value: now.noise, input: change("noise") });
-  fig.slider({ label: "answers n", min: Math.ceil(1.4 * (r * d - r * (r - 1) / 2) / 10) * 10, max: most, step: 10, value: now.n, input: change("n") });
-  fig.slider({ label: "columns k", min: r, max: 60, step: 1, value: now.k, input: change("k") });
+  if (!p.playing) {
+    fig.slider({ label: "strength c_λ", min: 0.02, max: 3, log: true, value: now.lambda, input: change("lambda") });
+    fig.slider({ label: "smoothing c_β", min: 0.003, max: 0.3, log: true, value: now.beta, input: change("beta") });
+    fig.slider({ label: "noise s", min: 0.02, max: 0.6, step: 0.02, value: now.noise, input: change("noise") });
+    fig.slider({ label: "answers n", min: Math.ceil(1.4 * (r * d - r * (r - 1) / 2) / 10) * 10, max: most, step: 10, value: now.n, input: change("n") });
+    fig.slider({ label: "columns k", min: r, max: 60, step: 1, value: now.k, input: change("k") });
+  }
   fig.choice({ label: "penalty", options: Object.keys(PENALTIES), value: now.penalty, input: change("penalty") });
   fig.button({ label: "New draw", press: () => change("seed")(now.seed + 1) });
-  const player = fig.player({ label: "Play slowly", start: play });
-  begin();
+  const player = fig.player({ label: p.playing ? "Play" : "Play slowly", start: play });
+  if (p.playing && !fig.reduced) player.play(); else begin();
 });

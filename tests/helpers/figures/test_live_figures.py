@@ -323,3 +323,20 @@ def test_the_phase_diagram_does_what_chapter_2_says(browser):
     handle.press("ArrowUp")
     words(page, theory.PHASES[3])
     page.close()
+
+
+def test_the_cover_plays_pauses_and_shows_only_the_end_where_motion_is_unwanted(browser, monkeypatch):
+    monkeypatch.setitem(FIGURES, "sensing", FIGURES["sensing"] | {"k": 24, "steps": 400, "playing": True})
+    page = opened(browser, "sensing")
+    words(page, "^Train, step [1-9]")
+    page.get_by_role("button", name="Pause").click()
+    before = page.locator(".lab-words").text_content()
+    page.wait_for_timeout(300)
+    assert page.locator(".lab-words").text_content() == before
+    page.get_by_role("button", name="Play").click()
+    words(page, "^Prune: 3 of 24 columns are left; M has rank 3")
+    page.close()
+    still = opened(browser, "sensing", reduced_motion="reduce")
+    words(still, "^Prune: 3 of 24")
+    assert still.get_by_role("button", name="Play").is_visible()
+    still.close()
