@@ -11,7 +11,7 @@ TOOLS := $(VENV)/tools-installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address zip statements ledger mutants coursework variant grade worker formgrader marks strip clean
+.PHONY: help book test check lint address zip statements ledger bench mutants coursework variant grade worker formgrader marks strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,8 +40,11 @@ zip:  ## helpers/ and its data in one small file, for notebooks that stand alone
 statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger anew, and say what is missing
 	$(BIN)/python tests/tools/update_statements.py
 
-ledger: $(STAMP)  ## the same, with every row of the ledger measured again
-	$(BIN)/python tests/tools/update_statements.py --all
+ledger: $(STAMP)  ## the same, with every row of the ledger measured again (CLUSTER=address: on the workers of a Dask scheduler)
+	$(BIN)/python tests/tools/update_statements.py --all $(if $(CLUSTER),--cluster $(CLUSTER))
+
+bench: $(STAMP)  ## time five works against autograd, in turn, and write the page Benchmarks
+	$(BIN)/python -m tests.benchmarks.bench --page
 
 mutants: $(TOOLS)  ## change helpers/theory place by place, and list what no test notices (an hour; MODULES="theory/gap" for one)
 	$(BIN)/python tests/tools/mutants.py $(MODULES)
@@ -62,8 +65,8 @@ variant: $(STAMP)  ## draw private problem sets from the public ones: make varia
 grade: $(GRADING)  ## grade a folder of submissions: make grade SUBMISSIONS=folder
 	$(BIN)/python chapters/problem_sets/grade.py "$(SUBMISSIONS)" --source "$(SOURCE)" --grades "$(GRADES)" $(SETS_TO_GRADE) $(GRADE_OPTIONS)
 
-worker: $(GRADING)  ## work for the Dask scheduler to which a CLUSTER=address of `make grade` leads
-	PYTHONPATH=chapters/problem_sets $(BIN)/python -m distributed.cli.dask_worker $(CLUSTER) --nthreads 1 $(WORKER_OPTIONS)
+worker: $(GRADING)  ## work for the Dask scheduler to which a CLUSTER=address of `make grade` or `make ledger` leads
+	PYTHONPATH=chapters/problem_sets:.:tests:tests/book $(BIN)/python -m distributed.cli.dask_worker $(CLUSTER) --nthreads 1 $(WORKER_OPTIONS)
 
 formgrader: $(GRADING)  ## open JupyterLab where nbgrader's formgrader finds the answers to mark by hand
 	cd "$(GRADES)" && "$(CURDIR)/$(BIN)/jupyter" lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)

@@ -18,11 +18,9 @@ import json
 import math
 import statistics
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +28,12 @@ import pytest
 import torch
 from scipy import stats
 from threadpoolctl import ThreadpoolController
-from tqdm import tqdm
+from tools import parts
 
 HERE = Path(__file__).parent
-DATA = HERE.parents[1] / "chapters" / "data"
+ROOT = HERE.parents[1]
+DATA = ROOT / "chapters" / "data"
+FINISHED = ROOT / "_build" / "ledger"  # measured seeds
 SEEDS = 200
 SAMPLE = 2  # seeds of each row that are stored one by one, for a test to recompute, and on which its own test runs
 MEAN_SEEDS = 10  # seeds on which the test of a mean or of a limit runs
@@ -138,21 +138,27 @@ def _place(row):
     return [(part.isdigit(), part.zfill(4)) for part in row.statement.split(".")]
 
 
-def updated(stored_rows, seeds=SEEDS):
+def updated(stored_rows, seeds=SEEDS, *, cluster=None, workers=None):
     """The rows of the ledger in order: stored ones that a fresh computation gives again, the others measured.
 
-    Measuring runs on all processors, and shows a bar.
+    Measuring runs on all processors here or on those of a Dask `cluster`, seed by seed, and shows a bar. A seed that
+    was measured by this code is on disk, and is not measured again.
     """
     old = {f"{row['statement']} {row['quantity']}": row for row in stored_rows}
     wanted = [row.name for row in all_measurements() if not (row.name in old and same(row, old[row.name]))]
     new = {}
     if wanted:
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            found = pool.map(partial(pairs_of, wanted), range(seeds))
-            by_seed = list(tqdm(found, total=seeds, desc=f"{len(wanted)} rows, seeds"))
+        folder = FINISHED / parts.fingerprint(*wanted, str(seeds), paths=_code())
+        how = {"cluster": cluster, "workers": workers, "title": f"{len(wanted)} rows, seeds"}
+        by_seed = parts.computed(partial(pairs_of, wanted), range(seeds), folder, **how)
         for name, pairs in zip(wanted, zip(*by_seed, strict=True), strict=True):
             new[name] = stored(REGISTRY[name], list(zip(*pairs, strict=True)))
     return [new.get(row.name) or old[row.name] for row in all_measurements()]
+
+
+def _code():
+    """The files on which a measurement depends."""
+    return [*ROOT.glob("helpers/**/*.py"), *HERE.glob("*.py"), HERE.parent / "instances.py"]
 
 
 def same(row, old):

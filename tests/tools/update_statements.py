@@ -3,9 +3,10 @@
 `make statements`: the pages Proofs are made from the chapters; rows of the ledger that have no stored result, or of
 which a fresh computation gives another, are measured; the Ledger page's table is made anew. Then every statement
 without a proof, without a row or with a row that does not hold is named. With --all (`make ledger`) every row is
-measured.
+measured. --cluster ADDRESS (`make ledger CLUSTER=...`) measures on the workers of a Dask scheduler.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "book")]
 
 
-def main(everything):
+def main(everything, cluster=None):
     import proofs_page
     from notebooks import chapter_paths, read
     from rules_statements import equations, proofs, statements
@@ -24,7 +25,7 @@ def main(everything):
         for rule in (statements, proofs, equations):
             missing += [f"{path.name}, {problem}" for problem in rule(read(path))]
     proofs_page.write()
-    rows = ledger.updated([] if everything else ledger.read())
+    rows = ledger.updated([] if everything else ledger.read(), cluster=cluster)
     ledger_table.write(rows)
     measured, printed = {row["statement"] for row in rows}, ledger_table.titles()
     for number in printed:
@@ -37,4 +38,8 @@ def main(everything):
 
 
 if __name__ == "__main__":
-    sys.exit(main("--all" in sys.argv))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--all", action="store_true", help="measure every row of the ledger again")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, as for grading")
+    given = parser.parse_args()
+    sys.exit(main(given.all, given.cluster))
