@@ -7,14 +7,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GRADING := $(VENV)/grading-installed
 TOOLS := $(VENV)/tools-installed
+COLAB := $(VENV)/colab/installed
+COLAB_PYTHON ?= python3.13
 # the matrices are small: threads only wait for each other, badly so beside a second test process
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address zip statements ledger bench mutants coursework variant grade worker formgrader marks strip clean
+.PHONY: help book test check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock workflows release strip clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "When .venv is made, PYTHON=python3.12 chooses the Python and PIP_OPTIONS='--extra-index-url ...' is handed to pip."
 
 book: $(STAMP)  ## build the book from clean into _build/html, warnings are errors
@@ -33,6 +35,15 @@ lint: $(STAMP)  ## style of the code, in modules and notebooks
 address: $(STAMP)  ## write the book's address wherever it stands: make address URL=https://github.com/NAME/REPOSITORY
 	$(BIN)/python tests/tools/address.py $(if $(filter undefined,$(origin URL)),,"$(URL)") $(if $(SITE),--site "$(SITE)")
 	$(MAKE) coursework
+
+alone: $(STAMP)  ## run every chapter and problem set alone, in an empty folder with nothing but what `make zip` makes
+	$(BIN)/python tests/tools/alone.py $(NOTEBOOKS)
+
+colab: $(COLAB)  ## the same under the versions of Google Colab, for which it needs Python 3.13: make colab COLAB_PYTHON=python3.13
+	$(VENV)/colab/bin/python tests/tools/alone.py $(NOTEBOOKS)
+
+alone-in:  ## the same inside a container image: make alone-in IMAGE=...
+	docker run --rm -v "$(CURDIR):/book:ro" -w /tmp --entrypoint python3 "$(IMAGE)" /book/tests/tools/alone.py
 
 zip:  ## helpers/ and its data in one small file, for notebooks that stand alone
 	$(PYTHON) tests/tools/pack.py
@@ -74,6 +85,21 @@ formgrader: $(GRADING)  ## open JupyterLab where nbgrader's formgrader finds the
 marks: $(GRADING)  ## take over marks given by hand: make marks BY_HAND=file.csv (or none, after formgrader)
 	$(BIN)/python chapters/problem_sets/grade.py --marks-only --grades "$(GRADES)" $(if $(BY_HAND),--by-hand "$(BY_HAND)")
 
+lock: $(TOOLS)  ## requirements.lock anew: every package of the build but torch, with its hash; LOCKED=1 installs from it
+	grep -v '^torch=' requirements.txt | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+
+workflows: $(TOOLS)  ## check .github/workflows
+	$(BIN)/zizmor --offline .github/workflows
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+release: book pdf zip  ## notebooks, volume and site as they are released, into _build/release
+	rm -rf _build/release && mkdir -p _build/release
+	cp prune-greedily.zip _build/release/
+	cp _build/html/*.pdf _build/release/
+	$(BIN)/python -m zipfile -c _build/release/notebooks.zip chapters/*.ipynb chapters/problem_sets/release prune-greedily.zip
+	$(BIN)/python -m zipfile -c _build/release/site.zip _build/html
+
 strip: $(STAMP)  ## remove outputs and execution counts from the notebooks, before a commit
 	$(BIN)/python tests/tools/strip_outputs.py
 
@@ -88,7 +114,9 @@ $(STAMP): requirements.txt
 	  { echo "$(PYTHON) lacks the venv module. Debian/Ubuntu: apt-get install python3-venv"; exit 1; }
 	rm -f $(STAMP)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt
+	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) \
+	  `grep '^torch=' requirements.txt` && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements.lock,$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt)
 	touch $(STAMP)
 
 $(TOOLS): tests/requirements.txt $(STAMP)
@@ -98,3 +126,9 @@ $(TOOLS): tests/requirements.txt $(STAMP)
 $(GRADING): chapters/problem_sets/requirements.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt -r $<
 	touch $(GRADING)
+
+$(COLAB): tests/colab.txt
+	@command -v $(COLAB_PYTHON) >/dev/null || { echo "No '$(COLAB_PYTHON)' here: name a Python 3.13, COLAB_PYTHON=..."; exit 1; }
+	$(COLAB_PYTHON) -m venv --clear $(VENV)/colab
+	$(VENV)/colab/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
+	touch $(COLAB)
