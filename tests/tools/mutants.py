@@ -1,27 +1,36 @@
 """Change the mathematical modules place by place, and list the changes that no test notices: `make mutants`.
 
-`python tests/tools/mutants.py [MODULE ...] [--workers N] [--every]`: in copies of the project, for each module
-(theory/gap, penalties, ...; without a name all of MODULES), Cosmic Ray changes an operator, a number or a condition at
-each place where one stands, one place at a time, and runs the module's unit tests and, if they notice nothing, the rows
-of its chapter. At a place it knows up to a dozen changes: one of them is drawn, the same every time, unless `--every`
-asks for all.
-The core-minutes of one module: 3 for the short ones, 30 for theory/gap.
+`python tests/tools/mutants.py [MODULE ...] [--workers N] [--every] [--share PART]`: in copies of the project, for each
+module (theory/gap, penalties, ...; without a name all of MODULES), each operator, number and condition is changed, one
+place at a time, by the operators of Cosmic Ray, and the module's unit tests run and, if they notice nothing, the rows
+of its chapter. At a place Cosmic Ray knows up to a dozen changes: one of them is drawn, the same every time, unless
+`--every` asks for all; `--share 0.3` draws among the places too. Each change is tested in a fork of a process that has
+loaded the libraries but nothing of the book, so most take a second. Not for Windows.
 """
 
 import argparse
+import contextlib
+import difflib
+import importlib
+import io
 import os
 import random
+import resource
 import shutil
-import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast_from_path
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = ("digits", "sensing", "frames", "guarantee", "quadratic", "tuning", "landscape", "gap")
+WORDS = ("digits", "sensing", "frames", "guarantee", "quadratic", "tuning", "landscape", "gap", "untuned", "factors")
 # the modules above theory, and the chapters whose rows rest on them
 ABOVE = {
     "penalties": ("landscape",),
@@ -31,107 +40,102 @@ ABOVE = {
     "pruning": ("frames",),
 }
 MODULES = [f"theory/{word}" for word in WORDS] + list(ABOVE)
-SECONDS = 300  # for the tests of one change
-CONFIG = """[cosmic-ray]
-module-path = "helpers/{module}.py"
-timeout = {seconds}
-excluded-modules = []
-test-command = "{python} -m pytest -q -x -p no:cacheprovider {tests}"
-
-[cosmic-ray.distributor]
-name = "local"
-"""
+SECONDS = 100  # of CPU for the tests of one change: three times what the slowest take
+LIBRARIES = (
+    "torch", "scipy.integrate", "scipy.optimize", "scipy.stats", "sympy", "hypothesis", "matplotlib.pyplot",
+    "sklearn.datasets", "nbval.plugin", "nbclient", "nbformat", "markdown_it", "mdit_py_plugins.dollarmath", "filelock",
+    "tqdm",
+)  # fmt: skip
 
 
-def tests_of(module, copy):
+def tests_of(module):
     """The test modules that answer for helpers/MODULE.py, quick ones first."""
     word = module.removeprefix("theory/")
     chapters = ABOVE.get(word, ({"guarantee": "gap"}.get(word, word),))
     unit = [f"tests/helpers/{module}.py".replace(word, f"test_{word}"), f"tests/helpers/theory/test_{chapters[0]}.py"]
     names = dict.fromkeys(unit + [f"tests/statements/test_{chapter}.py" for chapter in chapters])
-    return " ".join(name for name in names if (copy / name).exists())
+    return [name for name in names if (ROOT / name).exists()]
 
 
-def cosmic_ray(copy, *arguments):
-    command = [sys.executable, "-m", "cosmic_ray.cli", *arguments]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"cosmic-ray {' '.join(arguments)}: {done.stderr or done.stdout}")
+def changes_of(module, every, share):
+    """The changes of helpers/MODULE.py that are tried: (operator's name, number of the occurrence) of each."""
+    tree, places = get_ast_from_path(ROOT / "helpers" / f"{module}.py"), {}
+    for name in operator_names():
+        operator = get_operator(name)
+        if operator.arguments():
+            continue
+        positions = (start for node in ast_nodes(tree) for start, _ in operator().mutation_positions(node))
+        kind = name.split("/")[-1].split("_")[0]  # ReplaceBinaryOperator_Add_Sub and _Add_Mul change one place
+        for occurrence, start in enumerate(positions):
+            places.setdefault((*start, kind), []).append((name, occurrence))
+    tried = []
+    for place, changes in sorted(places.items()):
+        draw = random.Random(f"{module} {place}")
+        if every or draw.random() < share:
+            tried += sorted(changes) if every else [draw.choice(sorted(changes))]
+    return tried
 
 
+def notices(copy, tests):
+    """Do these tests fail, in a fork of this process, in `copy`? A run that never ends counts as failed."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] != 0
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    os.chdir(copy)
+    sys.dont_write_bytecode = True  # two changes of one second would share their bytecode
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    with contextlib.redirect_stdout(io.StringIO()):
+        os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])))
 
 
-
-def keep_share(session, worker, workers, every):
-    """Of all changes in the file `session`, leave this worker's: those of every `workers`-th place."""
-    with sqlite3.connect(session) as database:
-        rows = database.execute(
-            "select job_id, operator_name, operator_args, occurrence, start_pos_row, start_pos_col from mutation_specs"
-        ).fetchall()
-        places = {}
-        for job, name, given, occurrence, row, column in rows:
-            kind = name.split("/")[-1].split("_")[0]  # ReplaceBinaryOperator_Add_Sub and _Add_Mul change one place
-            places.setdefault((row, column, kind), []).append((name, str(given), occurrence, job))
-        kept = []
-        for number, (place, changes) in enumerate(sorted(places.items())):
-            if number % workers == worker:
-                changes = sorted(changes)
-                kept += changes if every else [random.Random(str(place)).choice(changes)]
-        kept = {change[-1] for change in kept}
-        for table in ("mutation_specs", "work_items"):
-            database.executemany(f"delete from {table} where job_id = ?", [(r[0],) for r in rows if r[0] not in kept])
-
-
-def outcomes(module, copy, worker, workers, every):
-    """Run one worker's changes of one module in its copy; (test outcome, diff) of each."""
-    name = module.replace("/", "_")
-    config, session = copy / f"{name}.toml", copy / f"{name}.sqlite"
-    tests = tests_of(module, copy)
-    text = CONFIG.format(module=module, seconds=SECONDS, python=sys.executable, tests=tests)
-    config.write_text(text, encoding="utf-8")
-    if worker == 0:
-        cosmic_ray(copy, "baseline", config.name)  # without any change the tests must pass
-    cosmic_ray(copy, "init", config.name, session.name)
-    keep_share(session, worker, workers, every)
-    cosmic_ray(copy, "exec", config.name, session.name)
-    with sqlite3.connect(session) as database:
-        return database.execute("select test_outcome, diff from work_results").fetchall()
-
-
-def copy_of_project(folder):
-    aside = shutil.ignore_patterns(".git", ".venv", "_build", "__pycache__", ".*_cache", ".hypothesis", "grades")
-    shutil.copytree(ROOT, folder, ignore=aside)
+def work(module, changes):
+    """In a copy of its own, try `changes` of one module; the diffs of those that no test noticed."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "book"
+        aside = shutil.ignore_patterns(".git", ".venv", "_build", "__pycache__", ".*_cache", ".hypothesis", "grades")
+        shutil.copytree(ROOT, copy, ignore=aside)
+        target, tests, unnoticed = copy / "helpers" / f"{module}.py", tests_of(module), []
+        before = target.read_text(encoding="utf-8")
+        if notices(copy, tests):
+            raise RuntimeError(f"the tests of helpers/{module}.py fail without any change: {' '.join(tests)}")
+        for name, occurrence in changes:
+            after = mutate_code(before, get_operator(name)(), occurrence)
+            target.write_text(after, encoding="utf-8")
+            if not notices(copy, tests):
+                lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+                unnoticed.append("\n".join([name, *list(lines)[2:]]))
+        return unnoticed
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", default=MODULES)
+    parser.add_argument("modules", nargs="*")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--every", action="store_true", help="all changes at a place, not one of them")
+    parser.add_argument("--share", type=float, default=1.0, help="the part of the places that is tried")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    changes, unnoticed = Counter(), Counter()
-
-    def work(worker):
-        """One copy, and in it module after module: its share of the changes of each."""
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "book"
-            copy_of_project(copy)
-            for module in options.modules:
-                found = outcomes(module, copy, worker, options.workers, options.every)
-                survived = [diff for test, diff in found if "SURVIVED" in str(test).upper()]
-                changes[module] += len(found)
-                unnoticed[module] += len(survived)
-                head = f"== helpers/{module}.py: {len(survived)} of {len(found)} not noticed"
-                print("\n".join([head, *survived]), flush=True)
-
-    with ThreadPoolExecutor(options.workers) as pool:
-        list(pool.map(work, range(options.workers)))
-    print("module, changes, not noticed")
-    for module in options.modules:
-        print(f"helpers/{module}.py {changes[module]} {unnoticed[module]}")
-    noticed = 1 - unnoticed.total() / max(changes.total(), 1)
-    print(f"{changes.total()} changes, {noticed:.1%} noticed")
+    os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    modules = options.modules or [m for m in MODULES if (ROOT / "helpers" / f"{m}.py").exists()]
+    tried, unnoticed = Counter(), Counter()
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("fork")) as pool:
+        jobs = []
+        for module in modules:
+            changes = changes_of(module, options.every, options.share)
+            tried[module] = len(changes)
+            parts = [changes[i :: options.workers] for i in range(options.workers)]
+            jobs += [(module, pool.submit(work, module, part)) for part in parts if part]
+        for module, job in jobs:
+            found = job.result()
+            unnoticed[module] += len(found)
+            print("\n".join([f"== helpers/{module}.py, a part: {len(found)} not noticed", *found]), flush=True)
+    for module in modules:
+        print(f"helpers/{module}.py: {tried[module]} changes, {unnoticed[module]} not noticed")
+    print(f"{tried.total()} changes, {1 - unnoticed.total() / max(tried.total(), 1):.1%} noticed")
 
 
 if __name__ == "__main__":
