@@ -9,16 +9,15 @@ loaded the libraries but nothing of the book, so most take a second. Not for Win
 """
 
 import argparse
-import contextlib
 import difflib
 import importlib
-import io
 import os
 import random
 import resource
 import shutil
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -81,14 +80,21 @@ def notices(copy, tests):
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1] != 0
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    os.chdir(copy)
-    sys.dont_write_bytecode = True  # two changes of one second would share their bytecode
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    with contextlib.redirect_stdout(io.StringIO()):
-        os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])))
+    status = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        os.chdir(copy)
+        sys.dont_write_bytecode = True  # two changes of one second would share their bytecode
+        with open(copy / "pytest.log", "w", encoding="utf-8") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        status = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--assert=plain", *tests]))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # whatever happened: nobody else's work goes on here
 
 
 def work(module, changes):
@@ -100,7 +106,8 @@ def work(module, changes):
         target, tests, unnoticed = copy / "helpers" / f"{module}.py", tests_of(module), []
         before = target.read_text(encoding="utf-8")
         if notices(copy, tests):
-            raise RuntimeError(f"the tests of helpers/{module}.py fail without any change: {' '.join(tests)}")
+            said = (copy / "pytest.log").read_text(encoding="utf-8")
+            raise RuntimeError(f"the tests of helpers/{module}.py fail without any change: {' '.join(tests)}\n{said}")
         for name, occurrence in changes:
             after = mutate_code(before, get_operator(name)(), occurrence)
             target.write_text(after, encoding="utf-8")
