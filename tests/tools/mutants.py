@@ -39,7 +39,7 @@ ABOVE = {
     "pruning": ("frames",),
 }
 MODULES = [f"theory/{word}" for word in WORDS] + list(ABOVE)
-SECONDS = 100  # of CPU for the tests of one change: three times what the slowest take
+SECONDS = 60  # of CPU for the tests of one change: twice what the slowest take
 LIBRARIES = (
     "torch", "scipy.integrate", "scipy.optimize", "scipy.stats", "sympy", "hypothesis", "matplotlib.pyplot",
     "sklearn.datasets", "nbval.plugin", "nbclient", "nbformat", "markdown_it", "mdit_py_plugins.dollarmath", "filelock",
