@@ -135,9 +135,8 @@ def fit_excess(p, mu_r, strength, smoothing, alpha=1.0):
     """λ²‖h'(p)‖²/(4α) ≥ f(X) − f(M) at an exact point with a zero column, if λ ≤ α√β μ_r (Theorem 4.6 (ii)); p (m,),
     possibly empty."""
     mu_r, strength, smoothing, alpha = _positive(mu_r=mu_r, strength=strength, smoothing=smoothing, alpha=alpha)
-    if strength > alpha * math.sqrt(smoothing) * mu_r:
-        return math.inf
-    return float((strength * _slopes(p, smoothing)) ** 2 / (4 * alpha))
+    excess = float((strength * _slopes(p, smoothing)) ** 2 / (4 * alpha))
+    return excess if strength <= alpha * math.sqrt(smoothing) * mu_r else math.inf
 
 
 def _slopes(p, smoothing):

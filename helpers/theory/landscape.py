@@ -102,7 +102,7 @@ def phase(mu, strength, smoothing):
     """Which local minima ψ_μ has on p ≥ 0, elementwise, μ > 0, as an index into PHASES: 0 only the larger root of
     g(p) = μ; 1 also p = 0, spurious; 2 also p = 0, as good or better; 3 only p = 0 ("gaussian"; Theorem 2.7: the
     borders are λ₀, λ_glob, λ_fold)."""
-    strength, beta = _scales(strength, smoothing)
+    mu, (strength, beta) = array("mu", mu, low=0, strict=True), _scales(strength, smoothing)
     second = strength > critical_strength(mu, beta)
     codes = np.where(second, 1 + (strength >= global_strength(mu, beta)), 0)
     return np.where(strength >= fold_strength(mu, beta), 3, codes)[()]

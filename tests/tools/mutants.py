@@ -52,6 +52,8 @@ def tests_of(module):
     word = module.removeprefix("theory/")
     chapters = ABOVE.get(word, ({"guarantee": "gap"}.get(word, word),))
     unit = [f"tests/helpers/{module}.py".replace(word, f"test_{word}"), f"tests/helpers/theory/test_{chapters[0]}.py"]
+    if module.startswith("theory/"):
+        unit.append("tests/helpers/theory/test_argument_ranges.py")
     names = dict.fromkeys(unit + [f"tests/statements/test_{chapter}.py" for chapter in chapters])
     return [name for name in names if (ROOT / name).exists()]
 
