@@ -105,3 +105,10 @@ def test_one_strength_a_run_equals_runs_one_by_one():
     assert repr(together) == "GroupLasso(strength=<3 values>, smoothing=<3 values>)"
     with pytest.raises(ValueError, match="strength must be finite and at least 0"):
         GroupLasso(-strengths, smoothings)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_a_vector_is_no_factor_and_no_columns_cost_nothing(penalty):
+    with pytest.raises(ValueError, match="U must have at least 2 dimensions"):
+        penalty.value(random(5))
+    assert penalty.value(random(5, 0)) == 0

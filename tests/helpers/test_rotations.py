@@ -111,3 +111,8 @@ def test_largest_cosine_looks_at_large_columns_only():
     assert largest_cosine(opposite, threshold=1.0) == 0  # norms of exactly the threshold do not count
     assert largest_cosine(torch.stack([U, 2 * U]), threshold=0.015).tolist() == pytest.approx([0.6, 1])
     assert largest_cosine(U[:, :1]) == 0
+
+
+def test_orthogonal_columns_of_a_batch_are_those_of_its_members():
+    U = gaussian(2, 4, 6, seed=3)
+    assert torch.allclose(orthogonal_columns(U), torch.stack([orthogonal_columns(member) for member in U]))

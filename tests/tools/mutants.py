@@ -58,7 +58,7 @@ def tests_of(module):
     return [name for name in names if (ROOT / name).exists()]
 
 
-def changes_of(module, every, share):
+def changes_of(module, every, share, seed):
     """The changes of helpers/MODULE.py that are tried: (operator's name, number of the occurrence) of each."""
     tree, places = get_ast_from_path(ROOT / "helpers" / f"{module}.py"), {}
     for name in operator_names():
@@ -71,7 +71,7 @@ def changes_of(module, every, share):
             places.setdefault((*start, kind), []).append((name, occurrence))
     tried = []
     for place, changes in sorted(places.items()):
-        draw = random.Random(f"{module} {place}")
+        draw = random.Random(f"{seed} {module} {place}")
         if every or draw.random() < share:
             tried += sorted(changes) if every else [draw.choice(sorted(changes))]
     return tried
@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--every", action="store_true", help="all changes at a place, not one of them")
     parser.add_argument("--share", type=float, default=1.0, help="the part of the places that is tried")
+    parser.add_argument("--seed", type=int, default=0, help="of both draws")
     options = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     for library in LIBRARIES:
@@ -134,7 +135,7 @@ def main():
     with ProcessPoolExecutor(options.workers, mp_context=get_context("fork")) as pool:
         jobs = []
         for module in modules:
-            changes = changes_of(module, options.every, options.share)
+            changes = changes_of(module, options.every, options.share, options.seed)
             tried[module] = len(changes)
             parts = [changes[i :: options.workers] for i in range(options.workers)]
             jobs += [(module, pool.submit(work, module, part)) for part in parts if part]

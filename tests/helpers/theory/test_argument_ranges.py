@@ -9,6 +9,8 @@ import inspect
 import numpy as np
 import pytest
 
+from helpers import theory
+
 WORDS = ("sensing", "landscape", "frames", "gap", "guarantee", "tuning", "quadratic", "digits")
 VALID = {
     "d": 6, "r": 2, "rank": 2, "n": 400, "k": 12, "keep": 3, "most": 4, "small": 1, "steps": 10.0, "degree": 2.0,
@@ -64,3 +66,24 @@ def test_valid_arguments_give_finite_numbers(function):
 def test_an_argument_just_outside_its_range_is_refused_by_name(function, name, value):
     with pytest.raises(ValueError, match=f"^{name} must be"):
         function(**arguments_of(function) | {name: value})
+
+
+def test_ends_of_ranges_are_allowed():
+    """Where a range is closed its ends belong to it, and the defaults are the plain values."""
+    assert theory.threshold_strength(0.01) == theory.threshold_strength(0.01, 1)
+    assert theory.gap_edge(0.05) == theory.gap_edge(0.05, 1.0, 0.0)
+    assert theory.nu_bound(0.5, 1, 9, 0) == pytest.approx(2**0.5 * 0.5 / 9)
+    assert theory.noise_level(0.5, 1, 8) == pytest.approx(0.25)
+    assert theory.cramer_rao(2, 1, 1, 0.5) == pytest.approx(0.5)  # n = 1
+    equal = theory.fit_excess(0.4, 0.5, 0.8 * 0.01**0.5 * 0.5, 0.01, alpha=0.8)
+    assert np.isfinite(equal), "λ = α√β μ_r is allowed"
+
+
+def test_inexact_points_have_one_bound_only():
+    """The second bound of Theorem 4.7 is for exact points: nothing jumps as another inexactness goes to 0."""
+    for name in ("eps", "gamma", "tau", "rho"):
+        given = {"nu": 0.2, "alpha": 0.5, name: 0.05}
+        others = {other: 1e-12 for other in ("eps", "gamma", "tau", "rho") if other != name}
+        bound = theory.closeness_bound([0.4], 1, 0.25, 0.01, 0.01, **given)
+        assert bound == pytest.approx(theory.closeness_bound([0.4], 1, 0.25, 0.01, 0.01, **given, **others), rel=1e-6)
+        assert bound > 1.3 * theory.closeness_bound([0.4], 1, 0.25, 0.01, 0.01, nu=0.2, alpha=0.5)
