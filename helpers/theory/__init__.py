@@ -8,6 +8,7 @@ ValueError.
 """
 
 from helpers.theory.digits import size_bend, unit_norm
+from helpers.theory.factors import entry_curvature, pair_size, path_smoothing
 from helpers.theory.frames import (
     GOLDEN_RATIO,
     count_near_largest,

@@ -1,0 +1,34 @@
+"""The figures of chapter 9."""
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
+
+from helpers.figures.style import INK, decorate, line, points
+
+STARTS = {"small start": {"marker": "o", "color": "#0072B2"}, "last pair removed": {"marker": "s", "color": "#D55E00"}}
+
+
+def prices_and_values(prices, sizes):
+    """The squared norms p of the pairs, {name of the cast: (k,), largest first}, as points, over the singular values of
+    X, {name: (m,)}, as lines: a panel for each name."""
+    figure, panels = plt.subplots(1, len(prices), figsize=(7.4, 3.1), sharey=True)
+    for ax, (name, p) in zip(panels, prices.items(), strict=True):
+        places = range(1, len(p) + 1)
+        values = [*sizes[name].tolist(), *[0.0] * len(p)][: len(p)]
+        ax.hlines(values, [i - 0.4 for i in places], [i + 0.4 for i in places], color=INK, label=r"$\sigma_i(X)$")
+        ax.plot(places, p, **points(name, label="$p_i$"))
+        decorate(ax, xlabel="pair, largest first", ylabel="", title=name, xticks=places)
+    panels[0].set_ylabel("squared norm, singular value")
+    return figure
+
+
+def counts_by_strength(ratios, counts, rank):
+    """Pairs kept, {start of STARTS: one count a ratio}, against λ/λ₀; lines at the critical strength and at `rank`."""
+    figure, ax = plt.subplots(figsize=(6.4, 3.2))
+    ax.axvline(1, **line("theory", label=r"$\lambda_0$", linestyle="--", linewidth=1.2))
+    ax.axhline(rank, color=INK, linewidth=0.8, label="rank of M")
+    for shift, (name, found) in zip((0.04, -0.04), counts.items(), strict=True):
+        ax.plot(ratios, [count + shift for count in found], linestyle="none", label=name, **STARTS[name])
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    limits = {"ylim": (-0.4, rank + 0.9)}
+    return decorate(ax, xlabel=r"strength $\lambda/\lambda_0$", ylabel="pairs kept", **limits)
