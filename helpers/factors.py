@@ -6,7 +6,6 @@ column is p_i = ½(‖u_i‖² + ‖v_i‖²), so that what the book has for U (
 """
 
 import torch
-from torch.func import grad_and_value, vjp
 
 from helpers.arguments import integer, tensor
 
@@ -83,21 +82,20 @@ class _Factored:
 
     def hessian_vector(self, Z, V):
         """The second derivative of f(X) with respect to Z, applied to V (both (..., d, k))."""
-        _, bend = vjp(lambda point: self._slope(self.loss, point)[1], Z.expand_as(V))
-        return bend(V)[0]  # the Hessian is symmetric
+        point = Z.detach().expand_as(V).requires_grad_()
+        slope = self._slope(self.loss, point, create_graph=True)[1]
+        return torch.autograd.grad(slope, point, V)[0]  # the Hessian is symmetric
 
     def error(self, Z):
         """‖X − M‖_F, a tensor of the batch shape (...)."""
         return torch.linalg.matrix_norm(self.product(Z) - self.M)
 
     @staticmethod
-    def _slope(function, point):
-        def total(x):
-            values = function(x)
-            return values.sum(), values
-
-        slope, (_, values) = grad_and_value(total, has_aux=True)(point)
-        return values, slope
+    def _slope(function, point, create_graph=False):
+        point = point if create_graph else point.detach().requires_grad_()
+        values = function(point)
+        (slope,) = torch.autograd.grad(values.sum(), point, create_graph=create_graph)
+        return values.detach(), slope
 
 
 class Pairs(_Factored):

@@ -3,9 +3,15 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-from helpers.figures.style import INK, decorate, line, points
+from helpers.figures.style import CAST, INK, decorate, line, points
 
 STARTS = {"small start": {"marker": "o", "color": "#0072B2"}, "last pair removed": {"marker": "s", "color": "#D55E00"}}
+
+METHODS = {
+    "group Lasso": CAST["group Lasso"],
+    "cut by norm": CAST["no penalty"],
+    "fixed rank": {"color": "#555555", "marker": "s", "linestyle": (0, (1, 1))},
+}
 
 
 def prices_and_values(prices, sizes):
@@ -32,3 +38,31 @@ def counts_by_strength(ratios, counts, rank):
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     limits = {"ylim": (-0.4, rank + 0.9)}
     return decorate(ax, xlabel=r"strength $\lambda/\lambda_0$", ylabel="pairs kept", **limits)
+
+
+def adapter_spectra(sizes, values, threshold):
+    """Norms √p of an adapter's pairs, {layer: (k,), largest first}, as points over the roots of the singular values of
+    UVᵀ, {layer: (m,)}, as lines: a panel a layer, with the threshold."""
+    figure, panels = plt.subplots(1, len(sizes), figsize=(7.6, 3), sharey=True)
+    for number, (ax, norms) in enumerate(zip(panels, sizes.values(), strict=True)):
+        places = range(1, len(norms) + 1)
+        roots = list(values.values())[number].clamp(min=0).sqrt().tolist()[: len(norms)]
+        ax.hlines(roots, [i - 0.4 for i in places], [i + 0.4 for i in places], color=INK)
+        ax.plot(places, norms, **points("group Lasso", label=None))
+        ax.axhline(threshold, color=INK, linestyle="--", linewidth=1.2)
+        decorate(ax, xlabel="pair, largest first", ylabel="", title=f"layer {number + 1}")
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    panels[0].set_ylabel(r"$\sqrt{p_i}$, root of $\sigma_i$")
+    return figure
+
+
+def accuracy_by_parameters(ax, runs):
+    """Mean test accuracy against mean number of adapter parameters for each method and setting of `runs`, a data frame
+    with the columns method, setting, parameters and test, a row a seed; bars are standard errors."""
+    for method, look in METHODS.items():
+        groups = runs[runs.method == method].groupby("setting")
+        found = groups.agg(parameters=("parameters", "mean"), mean=("test", "mean"), error=("test", "sem"))
+        found = found.sort_values("parameters")
+        ax.errorbar(found.parameters, found["mean"], found.error, capsize=2, linewidth=1.2, label=method, **look)
+    ax.set_xscale("log")
+    return decorate(ax, xlabel="numbers in the adapters", ylabel="test accuracy")
