@@ -13,6 +13,8 @@ Shared by several chapters, in the order in which a reader meets them:
     certificates         what a computation shows of a second-order point: gradient norm, a Ritz value
     stack                many data sets as one batched problem
     networks             quadratic networks as torch modules
+    factors              X = UVᵀ and X = U diag(s) Uᵀ for any loss; tables with gaps
+    adapters             low-rank adapters on any module, whose ranks the penalty finds
     checks               what the checks of the problem sets share
     tables               rows as a table, numbers aligned, formulas typeset
     arguments            argument checks, seeded generators, the ranges of a page's parameters
@@ -28,6 +30,7 @@ Rooms, most modules one chapter's:
     theory.tuning        chapter 5: rates up to the largest step, Cramér–Rao, one minimum
     theory.quadratic     chapter 6: inputs, samples, landscape, noise to second order in 1/n
     theory.digits        chapter 7: what a homogeneous unit costs
+    theory.factors       chapter 9: tables with gaps, sizes of adapters
     proofs               proofs that run: the lines of a proof evaluated on an instance
     proofs.sensing       chapter 1
     proofs.landscape     chapter 2
@@ -40,6 +43,7 @@ Rooms, most modules one chapter's:
     proofs.tuning        chapter 5
     proofs.quadratic     chapter 6
     proofs.digits        chapter 7
+    proofs.factors       chapter 9
     figures              every drawing of the book
     figures.style        the one look: colours, markers, tables
     figures.animation    a player for animations that describes itself
@@ -51,6 +55,7 @@ Rooms, most modules one chapter's:
     figures.tuning       chapter 5
     figures.quadratic    chapter 6
     figures.digits       chapter 7
+    figures.factors      chapter 9
     digits               chapter 7's networks on real data
     digits.data          the handwritten digits and their splits
     digits.networks      many networks trained side by side

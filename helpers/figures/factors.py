@@ -64,5 +64,7 @@ def accuracy_by_parameters(ax, runs):
         found = groups.agg(parameters=("parameters", "mean"), mean=("test", "mean"), error=("test", "sem"))
         found = found.sort_values("parameters")
         ax.errorbar(found.parameters, found["mean"], found.error, capsize=2, linewidth=1.2, label=method, **look)
-    ax.set_xscale("log")
-    return decorate(ax, xlabel="numbers in the adapters", ylabel="test accuracy")
+    decorate(ax, xlabel="numbers in the adapters", ylabel="test accuracy", xscale="log")
+    ax.set_xticks([500, 1000, 2000, 4000], ["500", "1000", "2000", "4000"])
+    ax.minorticks_off()
+    return ax

@@ -23,8 +23,8 @@ LAYERS = (
     {"arguments", "tables"},
     {"theory", "forms"},
     {"problems", "penalties"},
-    {"pruning", "rotations", "isometry", "stack", "objective"},
-    {"training", "certificates"},
+    {"pruning", "rotations", "isometry", "stack", "objective", "factors"},
+    {"training", "certificates", "adapters"},
     {"networks", "digits"},
     {"proofs", "figures", "checks"},
 )
