@@ -30,7 +30,7 @@ def prices_and_values(prices, sizes):
 
 def counts_by_strength(ratios, counts, rank):
     """Pairs kept, {start of STARTS: one count a ratio}, against λ/λ₀; lines at the critical strength and at `rank`."""
-    figure, ax = plt.subplots(figsize=(6.4, 3.2))
+    _, ax = plt.subplots(figsize=(6.4, 3.2))
     ax.axvline(1, **line("theory", label=r"$\lambda_0$", linestyle="--", linewidth=1.2))
     ax.axhline(rank, color=INK, linewidth=0.8, label="rank of M")
     for shift, (name, found) in zip((0.04, -0.04), counts.items(), strict=True):

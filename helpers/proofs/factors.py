@@ -7,7 +7,7 @@ column norms of Z, σ_j(X) the singular values. Each function returns a list of 
 import torch
 
 from helpers import theory
-from helpers.factors import join, split
+from helpers.factors import split
 from helpers.objective import Objective
 from helpers.proofs import ranked, step
 
@@ -47,9 +47,9 @@ def balance(problem, penalty, Z):
              ranked(-weights * U.square().sum(0))),
         step(r"$\lVert u_i\rVert^2 = \lVert v_i\rVert^2$", ranked(U.square().sum(0)), "=", ranked(V.square().sum(0))),
         step(r"orthogonal: $\lVert U^\top U\rVert_F^2 = \sum_i\lVert u_i\rVert^4$", (U.mT @ U).square().sum(), "=",
-             U.square().sum(0).square().sum()),
+             U.norm(dim=0).pow(4).sum()),
         step(r"orthogonal: $\lVert V^\top V\rVert_F^2 = \sum_i\lVert v_i\rVert^4$", (V.mT @ V).square().sum(), "=",
-             V.square().sum(0).square().sum()),
+             V.norm(dim=0).pow(4).sum()),
         step(r"the $p_i$ are the $\sigma_j(X)$", ranked(largest), "=", ranked(sizes[: len(largest)])),
     ]  # fmt: skip
 
@@ -75,7 +75,7 @@ def gap(problem, penalty, Z):
     size, dip = penalty.strength * -penalty.d2h(p[i]), 4 * p[i] ** 2
     edge = theory.gap_edge(penalty.strength, kappa, penalty.smoothing)
     return [
-        step(r"stretching column $i$: second derivative $4p_i^2(2\kappa_i - \lambda\lvert h''(p_i)\rvert)$", second, "=",
+        step(r"stretching pair $i$: second derivative $4p_i^2(2\kappa_i - \lambda\lvert h''(p_i)\rvert)$", second, "=",
              dip * (2 * kappa - size)),
         step("… which is not negative", 0.0, "≤", second),
         step(r"$\lambda\lvert h''(p_i)\rvert \le 2\kappa_i$", size, "≤", 2 * kappa),
@@ -154,18 +154,21 @@ def unseen(problem, seen):
     here, away = seen.nonzero()[0], (~seen).nonzero()[0]
     zero = torch.zeros_like(problem.M)
 
-    def form(place):
+    def form(E):
+        return (problem.of(zero + E) + problem.of(zero - E) - 2 * problem.of(zero)) / 2
+
+    def single(place):
         E = zero.clone()
         E[tuple(place)] = 1
-        return _second(problem.of, zero, E) / 2
+        return form(E)
 
     a, b = _unit(len(zero), 0), _unit(zero.shape[1], 1)
     bound = (a.square() @ seen.double() @ b.square()) / share
     return [
-        step(r"an unseen entry: $\lVert\mathcal A(E)\rVert^2/n = 0$", form(away), "=", 0.0),
-        step(r"a seen entry: $1/q$", form(here), "=", theory.entry_curvature(share)),
-        step(r"a spread-out $ab^\top$: $\frac1q\sum_{\mathrm{seen}}a_i^2b_j^2$", _second(problem.of, zero, a[:, None] * b)
-             / 2, "=", bound),
+        step(r"an unseen entry: $\lVert\mathcal A(E)\rVert^2/n = 0$", single(away), "=", 0.0),
+        step(r"a seen entry: $1/q$", single(here), "=", theory.entry_curvature(share)),
+        step(r"a spread-out $ab^\top$: $\frac1q\sum_{\mathrm{seen}}a_i^2b_j^2$", form(a[:, None] * b),
+             "=", bound),
         step(r"… which is at most $1/q$", bound, "≤", theory.entry_curvature(share)),
     ]  # fmt: skip
 
@@ -173,8 +176,3 @@ def unseen(problem, seen):
 def _unit(n, seed):
     x = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return x / x.norm()
-
-
-def _second(function, X, E):
-    """The second derivative of a quadratic function at X in the direction E."""
-    return function(X + E) + function(X - E) - 2 * function(X)

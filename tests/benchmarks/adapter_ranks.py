@@ -12,6 +12,7 @@ import json
 import platform
 import sys
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def tanh_network(seed):
     """The network of the chapter, three linear layers with tanh between them, before training."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        layers = [nn.Linear(a, b, dtype=torch.float64) for a, b in zip(WIDTHS, WIDTHS[1:], strict=False)]
+        layers = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(WIDTHS)]
     return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
 
 
@@ -178,7 +179,7 @@ def plain_runs(task, seeds, rate, decay, totals=TOTALS):
 
 def rows(method, rate, settings, seeds, ranks, final, before, at_cut, decay=0.0):
     """One dictionary a run."""
-    sizes = torch.tensor([a + b for a, b in zip(WIDTHS, WIDTHS[1:], strict=False)], device=ranks.device)
+    sizes = torch.tensor([a + b for a, b in pairwise(WIDTHS)], device=ranks.device)
     table = []
     for r, setting in enumerate(settings):
         for s, seed in enumerate(seeds):

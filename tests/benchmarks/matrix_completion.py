@@ -136,7 +136,8 @@ def candidates(table, fit, seed):
         yield "nuclear norm", fraction, X, int((torch.linalg.svdvals(X) > 1e-9).sum())
     for rank in RANKS:
         for ridge in RIDGES:
-            yield "least squares, rank and ridge tuned", (rank, ridge), least_squares(table, fit, rank, ridge, seed), rank
+            X = least_squares(table, fit, rank, ridge, seed)
+            yield "least squares, rank and ridge tuned", (rank, ridge), X, rank
     for count in NEIGHBOURS:
         yield "nearest neighbours", count, imputed(table, fit, KNNImputer(n_neighbors=count)), None
     for rounds in RIDGE_PRIORS:
@@ -165,7 +166,7 @@ def main():
     """Compute everything and write the results file."""
     tasks = [(name, seed) for name in ("planted", "real") for seed in SEEDS]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        found = sum(pool.map(chosen, *zip(*tasks, strict=True)), [])
+        found = [row for rows in pool.map(chosen, *zip(*tasks, strict=True)) for row in rows]
     provenance = {
         "command": COMMAND, "python": platform.python_version(),
         "versions": {name: version(name).split("+")[0] for name in ("torch", "scikit-learn", "numpy")},

@@ -87,7 +87,7 @@ def off_diagonal(U):
     return (unit.T @ unit).fill_diagonal_(0).abs().sum()
 
 
-@measures("9.2", "logistic loss of random signs: sum of $\\lvert\\cos\\angle\\rvert$ of two $u_i$ or two $v_i$", "=", PAIRS)
+@measures("9.2", "logistic loss: sum of $\\lvert\\cos\\angle\\rvert$ of two $u_i$ or two $v_i$", "=", PAIRS)
 def test_both_sides_are_orthogonal_for_any_smooth_loss(seed, d1, d2, k):
     problem, _, Z = one_bit_point(seed, d1, d2, k)
     return 0, sum(off_diagonal(factor) for factor in split(Z, problem.rows))
@@ -208,7 +208,7 @@ def test_a_zero_pair_bounds_the_gradient(seed, d1, d2, loss):
     return theory.certificate_level(penalty.strength, penalty.smoothing), size
 
 
-@measures("9.4", "the left side of (9.4) and the square, against its right side at the nuclear-norm estimate", "≤", LOST)
+@measures("9.4", "left side of (9.4) and the square, against the right at the nuclear-norm estimate", "≤", LOST)
 def test_no_matrix_fits_much_better_than_the_point(seed, d1, d2, loss):
     problem, penalty, Z = barely_lost(seed, d1, d2, loss)
     level, p = theory.certificate_level(penalty.strength, penalty.smoothing), Z.square().sum(0)
@@ -322,8 +322,8 @@ def test_the_columns_are_the_roots(seed, plus, minus):
 
 
 @measures("9.6", "least eigenvalue of $\\nabla^2F$ at $U = 0$, $r = 1$, at the critical strength", "≥",
-          ({"sign": 1}, {"sign": -1}, {"sign": -1, "beta": 0.3}))  # fmt: skip
-def test_from_the_critical_strength_on_a_sign_may_be_missed(seed, sign, beta=0.05):
+          ({"sign": 1, "beta": 0.05}, {"sign": -1, "beta": 0.05}, {"sign": -1, "beta": 0.3}))  # fmt: skip
+def test_from_the_critical_strength_on_a_sign_may_be_missed(seed, sign, beta):
     e = orthogonal(3, seed)[:, 0]
     M = sign * torch.outer(e, e)
     problem = Signed(squared_distance(M), M, torch.tensor([1.0, -1.0], dtype=torch.float64))
@@ -339,8 +339,8 @@ def test_the_steps_for_signed_factors_hold(shape):
 # Proposition 9.7
 
 
-@measures("9.7", "$\\lVert\\mathcal A(E)\\rVert^2/n$ on the way from a seen to an unseen entry, against $\\cos^2\\theta/q$",
-          "=", TABLES)  # fmt: skip
+@measures("9.7", "$\\lVert\\mathcal A(E)\\rVert^2/n$ from a seen to an unseen entry, against $\\cos^2\\theta/q$", "=",
+          TABLES)  # fmt: skip
 def test_every_value_up_to_the_largest_occurs(seed, d1, d2, k):
     problem, _, _, q = gappy_point(seed, d1, d2, k)
     theta, E = uniform((), low=0, high=1.5, seed=seed), torch.zeros_like(problem.M)
