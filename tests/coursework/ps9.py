@@ -111,7 +111,8 @@ return left[:, 0], -right[0], strength / smoothing**0.5 - values[0]""",
     "adapter": {
         "L-BFGS on the stacked factor": """
 Z = (0.2 * draw(sum(W0.shape), k, seed=seed + 9)).requires_grad_()
-optimiser = torch.optim.LBFGS([Z], max_iter=1500, tolerance_grad=1e-8, tolerance_change=0, line_search_fn="strong_wolfe")
+exact = {"tolerance_grad": 1e-8, "tolerance_change": 0, "line_search_fn": "strong_wolfe"}
+optimiser = torch.optim.LBFGS([Z], max_iter=1500, **exact)
 
 def closure():
     optimiser.zero_grad()
