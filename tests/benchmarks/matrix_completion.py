@@ -36,7 +36,7 @@ SEEDS = tuple(range(10))
 SHARE, HELD_OUT = 0.5, 0.15  # entries seen; of these, the share on which every method chooses its setting
 STRENGTHS = tuple(np.geomspace(0.03, 0.3, 6).round(3).tolist())  # (λ/2)^{2/3} in units of the largest singular value
 NUCLEAR = tuple(np.geomspace(0.1, 3e-5, 14).tolist())  # thresholds, likewise
-RANKS, RIDGES = (1, 2, 3, 4, 5, 6, 8), (0.01, 0.1, 1.0, 3.0, 10.0)
+RANKS, RIDGES = (1, 2, 3, 4, 5, 6, 8, 10, 13), (0.01, 0.1, 1.0, 3.0, 10.0)
 NEIGHBOURS, RIDGE_PRIORS = (5, 10, 20, 40), (5, 10, 30)
 QUICK = {"method": "l-bfgs", "steps": 400, "tolerance": 1e-3}
 

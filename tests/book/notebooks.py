@@ -26,7 +26,7 @@ MATH, CODE, HTML, LINK, ESCAPE, MARKUP = "\ue000\ue001\ue002\ue003\ue004\ue005"
 
 
 def chapter_paths():
-    """The seven chapters: NN_name.ipynb."""
+    """The chapters: NN_name.ipynb."""
     return sorted(CHAPTERS.glob("[0-9][0-9]_*.ipynb"))
 
 
