@@ -290,7 +290,9 @@ def test_the_steps_of_the_landscape_hold(shape):
 def signed_point(seed, plus, minus):
     """Signed factors at 0.9 of the critical strength, with a column of each sign to spare: problem, penalty, U."""
     r, d = plus + minus, plus + minus + 2
-    sizes = uniform(r, low=0.4, high=1.0, seed=seed)
+    # apart from each other: where two nearly coincide, the last rotation takes no end (Proposition 2.8)
+    sizes = torch.linspace(1, 0.4, r, dtype=torch.float64) + uniform(r, low=-0.04, high=0.04, seed=seed)
+    sizes = sizes[gaussian(r, seed=seed).argsort()]
     mu = sizes * torch.tensor([1.0] * plus + [-1.0] * minus, dtype=torch.float64)
     frame = orthogonal(d, seed)[:, :r]
     M = frame * mu @ frame.T
