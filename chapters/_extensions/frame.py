@@ -17,8 +17,7 @@ MATHJAX = {
     # the parts by name: tex-chtml.js also holds a menu, 0.4 MB that make every formula a tab stop
     "loader": {
         "load": [
-            "input/tex-base", "[tex]/ams", "[tex]/autoload", "[tex]/noundefined", "output/chtml",
-            "output/chtml/fonts/tex", "a11y/assistive-mml",
+            "input/tex-base", "[tex]/ams", "[tex]/autoload", "[tex]/noundefined", "output/chtml", "a11y/assistive-mml",
         ]
     },
     "tex": {"packages": ["base", "ams", "autoload", "noundefined"]},
