@@ -13,14 +13,17 @@ lab.mount("gap", (fig, p) => {
   const kept = norms.dots({ color: "blue", shape: "triangle", size: 5 }), rest = norms.dots({ color: "grey", size: 4 });
   const [b0, b1] = map.range.x, fine = Array.from({ length: 90 }, (_, i) => b0 * (b1 / b0) ** (i / 89));
 
+  const q = d * (d + 1) / 2, most = Math.max(2000, p.n), rows = lab.random(8), design = new Float64Array(most * q);
+  let drawn = 0;
   let problem, start, kappa, nu, seen = [];
   // the data; κ by a search like isometry.extreme_ratio's, ν = ‖𝒜*w‖/n
   function measure() {
     const draw = lab.random(7), truth = lab.orthonormal(draw.normals(d * r), d, r);
     start = draw.normals(d * d, 0.1 / Math.sqrt(d));
-    problem = lab.sample(truth, d, r, now.n, { noise: now.noise, seed: 8 });
+    for (; drawn < now.n * q; drawn++) design[drawn] = rows.normal();
+    problem = lab.empirical(truth, d, r, design.subarray(0, now.n * q), lab.random(9).normals(now.n, now.noise));
     nu = Math.max(...lab.eigh(problem.N, d).values.map(Math.abs)) / 2;
-    kappa = lab.largestCurvature(problem, 4);
+    kappa = lab.largestCurvature(problem, 3);
     seen = [];
     const natural = (f) => (beta) => f(beta / r) * Math.sqrt(r);
     const tops = fine.map(natural((beta) => t.criticalStrength(1, beta))), floors = fine.map(natural((beta) => t.thresholdStrength(beta, kappa)));
@@ -91,7 +94,7 @@ lab.mount("gap", (fig, p) => {
     fig.slider({ label: "smoothing c_β", min: b0, max: b1, log: true, value: now.beta, input: (v) => { now.beta = v; hand.put(move()); } }),
     fig.slider({ label: "strength c_λ", min: map.range.y[0], max: map.range.y[1], log: true, value: now.lambda, input: (v) => { now.lambda = v; hand.put(move()); } }),
     fig.slider({ label: "noise s", min: 0, max: 3, step: 0.1, value: now.noise, input: data("noise") }),
-    fig.slider({ label: "answers n", min: 5 * d, max: 2000, log: true, format: (v) => String(Math.round(v)), value: now.n, input: (v) => data("n")(Math.round(v)) }),
+    fig.slider({ label: "answers n", min: 5 * d, max: most, log: true, format: (v) => String(Math.round(v)), value: now.n, input: (v) => data("n")(Math.round(v)) }),
   ];
   // runs on a grid of scales, one after the other
   fig.button({ label: "Fill the map", press: () => {

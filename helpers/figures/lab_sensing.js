@@ -15,34 +15,45 @@ lab.mount("sensing", (fig, p) => {
   const curve = path.curve({ color: "who" });
   const oracle = path.curve({ color: "green", dash: "2 4", width: 3, label: "oracle, told r" }), limit = path.curve({ width: 1.5, dash: "10 3", label: "theory for the oracle" });
 
-  let run, truth, problem, penalty, told, xs, ys, pruned, changed = false, slowly = false;
+  let data = {}, run, truth, problem, told, xs, ys, pruned, changed = false, slowly = false;
 
-  function prepare() {
-    const draw = lab.random(now.seed);
-    truth = lab.orthonormal(draw.normals(d * r), d, r).map((x, at) => x * (1 - (1 - 1 / p.condition) * (at % r) / Math.max(1, r - 1)));
-    const start = draw.normals(d * now.k, 0.3 / Math.sqrt(d)), w = lab.random(now.seed + 1000).normals(now.n, now.noise);
-    problem = lab.empirical(truth, d, r, lab.random(now.seed + 2000).normals(now.n * q), w);
-    const lasso = lab.groupLasso(now.lambda * mu ** 1.5 / Math.sqrt(r), now.beta * mu / r);
-    penalty = { "group Lasso": lasso, "weight decay": lab.weightDecay(lasso.strength), "no penalty": null }[now.penalty];
-    [run, pruned, xs, ys] = [lab.descent(problem, start, now.k, penalty, lab.safeStep(problem, start, now.k, penalty)), null, [], []];
-    told = lab.descent(problem, truth, r, null, lab.safeStep(problem, truth, r, null));
-    run.lasso = lasso;
-    norms.range.x = [0, now.k + 1];
-    norms.layout();
-    fig.who(PENALTIES[now.penalty]);
-    curve.clear();
-    cut.set([0, now.k + 1], [lasso.threshold, lasso.threshold]);
-    const ends = Array.from({ length: r }, (_, i) => (1 - (1 - 1 / p.condition) * i / Math.max(1, r - 1)) ** 2);
-    const goal = ends.map((x) => Math.sqrt(lab.theory.shrunkEigenvalue(x, lasso.strength, lasso.smoothing)));
-    if (now.penalty === "group Lasso") predicted.set(goal.flatMap(() => [0, now.k + 1, NaN]), goal.flatMap((x) => [x, x, NaN])); else predicted.clear();
-  }
+  // What a run needs, one piece a frame: the questions, the sums over them, the start and the step sizes. Pieces that the
+  // last run had, too, stay.
+  const pieces = [
+    () => { if (data.seed !== now.seed) data = { seed: now.seed, design: lab.random(now.seed + 2000).normals(most * q) }; },
+    () => {
+      if (data.n === now.n && data.noise === now.noise) return;
+      const share = (at) => 1 - (1 - 1 / p.condition) * (at % r) / Math.max(1, r - 1), draw = lab.random(now.seed);
+      truth = lab.orthonormal(draw.normals(d * r), d, r).map((x, at) => x * share(at));
+      problem = lab.empirical(truth, d, r, data.design.subarray(0, now.n * q), lab.random(now.seed + 1000).normals(now.n, now.noise));
+      Object.assign(data, { n: now.n, noise: now.noise });
+    },
+    () => {
+      const start = lab.random(now.seed + 3000).normals(d * now.k, 0.3 / Math.sqrt(d)), plain = lab.safeStep(problem, start, now.k, null);
+      const lasso = lab.groupLasso(now.lambda * mu ** 1.5 / Math.sqrt(r), now.beta * mu / r);
+      const penalty = { "group Lasso": lasso, "weight decay": lab.weightDecay(lasso.strength), "no penalty": null }[now.penalty];
+      run = lab.descent(problem, start, now.k, penalty, 1 / (1 / plain + (penalty ? 2 * penalty.strength * penalty.bend : 0)));
+      told = lab.descent(problem, truth, r, null, plain);
+      Object.assign(run, { lasso, plain });
+      [pruned, xs, ys] = [null, [], []];
+      fig.who(PENALTIES[now.penalty]);
+      norms.range.x = [0, now.k + 1];
+      norms.layout();
+      cut.set([0, now.k + 1], [lasso.threshold, lasso.threshold]);
+      const ends = Array.from({ length: r }, (_, i) => (1 - (1 - 1 / p.condition) * i / Math.max(1, r - 1)) ** 2);
+      const goal = ends.map((x) => Math.sqrt(lab.theory.shrunkEigenvalue(x, lasso.strength, lasso.smoothing)));
+      if (now.penalty === "group Lasso") predicted.set(goal.flatMap(() => [0, now.k + 1, NaN]), goal.flatMap((x) => [x, x, NaN])); else predicted.clear();
+    },
+  ];
+  let ready = 0;
 
   // a few steps of what comes next: the oracle, training, the cut, fine-tuning; false at the end
   function advance(count) {
+    if (ready < pieces.length) { pieces[ready++](); return true; }
     if (told.steps < 200) return told.step(10);
     if (!pruned && run.steps >= steps) {
       const kept = lab.prune(run.U, d, now.k, run.lasso.threshold), before = run.error();
-      pruned = lab.descent(problem, kept.U, kept.k, null, lab.safeStep(problem, kept.U, kept.k, null));
+      pruned = lab.descent(problem, kept.U, kept.k, null, run.plain);
       Object.assign(pruned, { trained: before, cut: pruned.error() });
     }
     const stage = pruned ?? run;
@@ -53,6 +64,7 @@ lab.mount("sensing", (fig, p) => {
   }
 
   function draw() {
+    if (ready < pieces.length) return;
     const at = run.norms(), bound = run.lasso.threshold, place = [...at.keys()];
     const alive = place.filter((i) => at[i] > bound), shown = pruned ? pruned.norms() : alive.map((i) => at[i]);
     large.set(alive.map((i) => i + 1), shown, 0.8);
@@ -70,7 +82,7 @@ lab.mount("sensing", (fig, p) => {
     const error = (descent) => lab.number(descent.error());
     if (p.playing) fig.say(!pruned ? `Train, step ${run.steps}: ${alive.length} of ${now.k} columns above the threshold, error ${error(run)}.`
       : `Prune: ${pruned.k} of ${now.k} columns are left; M has rank ${r}. Fine-tune: error ${error(pruned)}, that of an oracle, who is told the rank, ${lab.number(reached)}.`, player.on);
-    else fig.say(!pruned ? `Step ${run.steps}: ${count}${window}`
+    else fig.say(!pruned || pruned.steps < tuning ? `Step ${run.steps + (pruned ? pruned.steps : 0)}: ${count}${window}`
       : `${count} Error ${lab.number(pruned.trained)} trained, ${lab.number(pruned.cut)} pruned, ${lab.number(pruned.error())} fine-tuned; oracle ${lab.number(reached)}.${window}`);
   }
 
@@ -83,7 +95,7 @@ lab.mount("sensing", (fig, p) => {
   function begin() {
     changed = slowly = false;
     player.stopped();
-    prepare();
+    ready = 0;
     fig.run(() => advance(20), draw, { done });
   }
   const change = (name) => (value) => {
@@ -91,9 +103,9 @@ lab.mount("sensing", (fig, p) => {
     if (p.playing && player.on) { slowly = false; play(); } else { changed = true; if (slowly || !fig.busy()) begin(); }
   };
   function play() {
-    if (!slowly) prepare();
+    if (!slowly) ready = 0;
     slowly = true;
-    const few = () => told.steps < 200 ? 0 : Math.max(1, Math.round((pruned ?? run).steps / 40));
+    const few = () => ready < pieces.length || told.steps < 200 ? 0 : Math.max(1, Math.round((pruned ?? run).steps / 40));
     fig.run(() => advance(few()), draw, { once: true, done });
   }
 
