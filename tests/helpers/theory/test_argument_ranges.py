@@ -75,8 +75,20 @@ def test_ends_of_ranges_are_allowed():
     assert theory.nu_bound(0.5, 1, 9, 0) == pytest.approx(2**0.5 * 0.5 / 9)
     assert theory.noise_level(0.5, 1, 8) == pytest.approx(0.25)
     assert theory.cramer_rao(2, 1, 1, 0.5) == pytest.approx(0.5)  # n = 1
+    assert theory.samples_needed(1, 1) > 1
+    assert theory.enough_measurements(1, 1, 0.5, 0.5, 0.01, 1e-3, 0.01) > 1
+    assert theory.count_near_largest_law(50, 0.5) == theory.count_near_largest_law(50, 0.5, 1)
+    assert theory.count_near_largest(50, 0.5) == theory.count_near_largest(50, 0.5, 1)
     equal = theory.fit_excess(0.4, 0.5, 0.8 * 0.01**0.5 * 0.5, 0.01, alpha=0.8)
     assert np.isfinite(equal), "λ = α√β μ_r is allowed"
+
+
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_a_crawl_needs_a_column_and_a_dimension_to_spare(r):
+    assert theory.sublinear_error(10.0, 0.05, r + 1, r + 1, r) > 0
+    for d, k, name in ((r, r + 1, "d"), (r + 1, r, "k")):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            theory.sublinear_error(10.0, 0.05, d, k, r)
 
 
 def test_inexact_points_have_one_bound_only():
