@@ -54,8 +54,8 @@ statements: $(STAMP)  ## after a change of a statement: make Proofs and Ledger a
 ledger: $(STAMP)  ## the same, with every row of the ledger measured again (CLUSTER=address: on the workers of a Dask scheduler)
 	$(BIN)/python tests/tools/update_statements.py --all $(if $(CLUSTER),--cluster $(CLUSTER))
 
-bench: $(STAMP)  ## time five works against autograd, in turn, and write the page Benchmarks
-	$(BIN)/python -m tests.benchmarks.bench --page
+bench: $(STAMP)  ## time five works against autograd, in turn: ratios, columns, errors, limits of the machine
+	$(BIN)/python -m tests.benchmarks.bench
 
 mutants: $(TOOLS)  ## change helpers/theory place by place, and list what no test notices (an hour; MODULES="theory/gap" for one)
 	$(BIN)/python tests/tools/mutants.py $(MODULES)

@@ -3,7 +3,8 @@
 myst-nb keeps executed notebooks in a cache keyed on their code alone. This extension adds what that key leaves out:
 
 - the cache is dropped when a file named by ``execution_depends`` (see _config.yml) or the Python version changes;
-- damaged entries are removed, so that their notebooks run again, and an unreadable cache starts afresh.
+- damaged entries are removed, so that their notebooks run again, and an unreadable cache starts afresh;
+- notebooks that are not in the cache run side by side, one a processor, before Sphinx reads them one by one.
 
 At the end it prints how long each chapter took, and names the chapter, cell and error where one failed.
 """
@@ -15,11 +16,16 @@ import platform
 import re
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
+from jupyter_cache.executors.utils import single_nb_execution
+from jupyter_core.utils import ensure_event_loop
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -48,6 +54,7 @@ def dependency_key(root, patterns):
 def check_cache(app):
     """Make sure that what myst-nb finds in its cache is valid."""
     app.execution_started = time.time()
+    app.execution_ran = set()  # documents that ran side by side in this build
     app.execution_cached = {}  # document name -> whether its outputs came from the cache
     folder = Path(app.env.mystnb_config.execution_cache_path)
     stored, key = folder / "key.txt", dependency_key(app.srcdir, app.config.execution_depends)
@@ -103,7 +110,37 @@ def cache_file(folder, hashkey):
 def outdated(app, env, added, changed, removed):
     """Notebooks that a warm build must read again: all when the cache changed, else those that failed last time."""
     failed = {name for name, data in executions(env).items() if data["error"]}
-    return [name for name in env.found_docs if is_notebook(app, name) and (app.execution_rerun or name in failed)]
+    again = [name for name in env.found_docs if is_notebook(app, name) and (app.execution_rerun or name in failed)]
+    if env.mystnb_config.execution_mode == "cache":
+        run_side_by_side(app, {*added, *changed, *again})
+    return again
+
+
+def run_side_by_side(app, names):
+    """Put the notebooks that are not in the cache there. One that fails is left out: Sphinx runs it and says why."""
+    config, cache, waiting = app.env.mystnb_config, get_cache(app.env.mystnb_config.execution_cache_path), {}
+    for name in sorted(names, reverse=True):  # the last chapters take longest: they start first
+        if is_notebook(app, name):
+            notebook = nbformat.read(app.env.doc2path(name), as_version=4)
+            if not cache_file(cache.path, cache.create_hashed_notebook(notebook)[1]).is_file():
+                waiting[name] = notebook
+    if len(waiting) < 2:
+        return
+
+    def run(name):
+        folder = str(Path(app.env.doc2path(name)).parent)
+        options = {"timeout": config.execution_timeout, "allow_errors": False, "meta_override": True}
+        with closing(ensure_event_loop()):  # of this thread
+            return name, single_nb_execution(waiting[name], cwd=folder, **options)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a thread waits, the notebook's kernel is a process
+        for future in as_completed([pool.submit(run, name) for name in waiting]):
+            if future.exception() is None and future.result()[1].err is None:
+                name, result = future.result()
+                data = {"execution_seconds": result.time}
+                bundle = CacheBundleIn(waiting[name], str(app.env.doc2path(name)), data=data)
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                app.execution_ran.add(name)
 
 
 def executions(env):
@@ -122,7 +159,7 @@ def note_cached(app, name, source):
         folder = app.env.mystnb_config.execution_cache_path
         notebook = nbformat.reads(source[0], as_version=4)
         hashkey = get_cache(folder).create_hashed_notebook(notebook)[1]
-        app.execution_cached[name] = cache_file(folder, hashkey).is_file()
+        app.execution_cached[name] = cache_file(folder, hashkey).is_file() and name not in app.execution_ran
 
 
 def report(app, exception):

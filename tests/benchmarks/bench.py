@@ -3,8 +3,8 @@
     python -m tests.benchmarks.bench [W1 W2 ...] [--device cuda] [--page]
 
 Ratios are of CPU seconds (on a GPU of seconds), so that a busy machine disturbs them little; beside each stand what was
-reached. With --page the table is written to chapters/benchmarks.md. Nothing here asserts a time:
-test_bench.py asserts columns, errors and evaluations at small sizes.
+reached. With --page the table becomes the page chapters/benchmarks.md, for _toc.yml: on a quiet machine. Nothing here
+asserts a time; test_bench.py asserts columns, errors and evaluations at small sizes.
 """
 
 import argparse
@@ -360,13 +360,12 @@ def main(names, device, page):
 
 
 def write(machine, rows, grown):
-    text = PAGE.read_text(encoding="utf-8")
-    made = f"Measured by `make bench` on: {machine}.\n\n{table(HEAD, rows)}\n"
-    made += "How the milliseconds of one gradient grow (float64):\n\n" + table(("with", "value: milliseconds"), grown)
-    PAGE.write_text(text[: text.index(MARK)] + MARK + "\n\n" + made, encoding="utf-8")
-
-
-MARK = "<!-- below: written by make bench -->"
+    """The page, whole."""
+    text = "# Benchmarks\n\nEvery ratio is of CPU seconds in one process, the two sides in turn: what a reader would "
+    text += "write first in PyTorch, in its fast form, against the helpers. The targets were set beforehand.\n\n"
+    text += f"Measured by `python -m tests.benchmarks.bench --page` on: {machine}.\n\n{table(HEAD, rows)}\n"
+    text += "How the milliseconds of one gradient grow (float64):\n\n" + table(("with", "value: milliseconds"), grown)
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

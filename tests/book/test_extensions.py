@@ -1,6 +1,7 @@
 """The book's own Sphinx extensions, on a book of two pages: statements get their looks and targets, helpers their page,
 and executed notebooks are kept exactly as long as what they depend on stays the same."""
 
+import os
 import re
 import sys
 
@@ -189,6 +190,36 @@ def test_a_chapter_runs_again_when_a_helper_changes_and_not_before(book):
         entry.write_text("{", encoding="utf-8")
     assert "1 damaged entries removed" in build(book, "cache")[1]
     assert runs.read_text() == "xxx"
+
+
+MEETING = """from pathlib import Path
+from time import sleep
+with Path("{me}").open("a") as log:
+    _ = log.write("once")
+for _ in range(600):
+    if Path("{other}").exists():
+        break
+    sleep(0.1)
+print("met", Path("{other}").exists())"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor runs one chapter after the other")
+def test_chapters_run_side_by_side(book):
+    for me, other in (("01_one", "02_two"), ("02_two", "01_one")):
+        save(book, MEETING.format(me=me, other=other))
+        (book / "chapters" / "01_one.ipynb").rename(book / "chapters" / f"{me}.ipynb.new")
+    for path in (book / "chapters").glob("*.new"):
+        path.rename(path.with_suffix(""))
+    index = book / "index.md"
+    text = index.read_text(encoding="utf-8")
+    index.write_text(text.replace("chapters/01_one\n", "chapters/01_one\nchapters/02_two\n", 1), encoding="utf-8")
+    html, words = build(book, "cache")
+    assert "met True" in html
+    assert "met True" in (book / "_build" / "html" / "chapters" / "02_two.html").read_text(encoding="utf-8")
+    assert "not run again" not in words
+    assert {name: (book / "chapters" / name).read_text() for name in ("01_one", "02_two")} == dict.fromkeys(
+        ("01_one", "02_two"), "once"
+    )
 
 
 def test_a_failing_cell_is_named_with_its_chapter_and_error(book):
