@@ -51,8 +51,9 @@
     const left = Math.min(Math.max(edge, line.left), document.documentElement.clientWidth - width - edge);
     const above = line.top - height - 4;
     const below = line.bottom + 4 + height < innerHeight || above < edge;
-    box.style.left = `${left + scrollX}px`;
-    box.style.top = `${(below ? line.bottom + 4 : above) + scrollY}px`;
+    const origin = box.offsetParent.getBoundingClientRect();
+    box.style.left = `${left - origin.left}px`;
+    box.style.top = `${(below ? line.bottom + 4 : above) - origin.top}px`;
   };
 
   const show = async (a) => {
@@ -65,7 +66,7 @@
       box.setAttribute("role", "tooltip");
       box.addEventListener("pointerenter", () => clearTimeout(timer));
       box.addEventListener("pointerleave", later);
-      document.body.append(box);
+      (document.querySelector("main") ?? document.body).append(box); // in a landmark
     }
     box.innerHTML = text;
     const base = new URL(`${page}.html`, root);
