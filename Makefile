@@ -13,7 +13,7 @@ COLAB_PYTHON ?= python3.13
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock workflows release strip clean
+.PHONY: help book pdf test check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock workflows release strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,10 @@ check: $(GRADING)  ## the slow tests: many seeds, long runs
 
 lint: $(STAMP)  ## style of the code, in modules and notebooks
 	$(BIN)/ruff check .
+
+pdf: $(TOOLS)  ## print the book as one volume, _build/html/book.pdf, and link it (needs Chromium; some minutes)
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/python tests/tools/volume.py
 
 address: $(STAMP)  ## write the book's address wherever it stands: make address URL=https://github.com/NAME/REPOSITORY
 	$(BIN)/python tests/tools/address.py $(if $(filter undefined,$(origin URL)),,"$(URL)") $(if $(SITE),--site "$(SITE)")
