@@ -116,3 +116,9 @@ def test_largest_cosine_looks_at_large_columns_only():
 def test_orthogonal_columns_of_a_batch_are_those_of_its_members():
     U = gaussian(2, 4, 6, seed=3)
     assert torch.allclose(orthogonal_columns(U), torch.stack([orthogonal_columns(member) for member in U]))
+
+
+def test_the_first_column_may_come_second_and_a_batch_may_be_of_one():
+    U = gaussian(4, 3, seed=4)
+    assert torch.allclose(rotate(U, 2, 0, 0.3), rotate(U, 0, 2, -0.3))
+    assert torch.equal(random_frame(2, 5, seed=1, batch=(1,))[0], random_frame(2, 5, seed=1))
