@@ -66,8 +66,11 @@ def children(figure, kind):
 
 
 def box(axes):
-    """Left and right border of the axes, from their background."""
-    numbers = [float(n) for n in NUMBERS.findall(axes.find("svg:g/svg:path", NAMES).get("d"))]
+    """Left and right border of the axes, from their background, or from their picture where they have none."""
+    path, image = axes.find("svg:g/svg:path", NAMES), axes.find(".//svg:image", NAMES)
+    if path is None and image is not None:
+        return float(image.get("x")), float(image.get("x")) + float(image.get("width"))
+    numbers = [float(n) for n in NUMBERS.findall("0 0" if path is None else path.get("d"))]
     return min(numbers[::2]), max(numbers[::2])
 
 
@@ -81,5 +84,8 @@ def extent(group):
             moves = [NUMBERS.search(use.get("transform", "translate(0")) for use in text.findall("svg:use", NAMES)]
             turned = "rotate" in text.get("transform")
             places.append((x, y, x if turned else x + scale * max((float(m[0]) for m in moves if m), default=0)))
+    if not places:
+        left, right = box(group)
+        return left, 0, right, 0
     lefts, ys, rights = zip(*places, strict=True)
     return min(lefts) - SPACE, min(ys) - SPACE, max(rights) + SPACE, max(ys) + SPACE / 2

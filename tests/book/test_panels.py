@@ -65,3 +65,17 @@ def test_the_page_has_the_whole_figure_and_its_cuts_one_of_them_described(tmp_pa
     assert html.count('<span class="panel"') == 2
     assert html.count(f'"><img alt="{ALT}"') == 1
     assert html.count('"><img alt=""') == 1
+
+
+def test_pictures_without_axes_are_cut_between_them():
+    figure, axes = plt.subplots(1, 2, layout="constrained", figsize=(6, 3))
+    for ax in axes:
+        ax.imshow([[0, 1], [1, 0]])
+        ax.axis("off")
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg")
+    plt.close(figure)
+    _, parts = panels.cuts(stream.getvalue())
+    assert len(parts) == 2
+    (_, first), (second, _) = boxes(stream.getvalue())
+    assert first <= parts[1][0] <= second
