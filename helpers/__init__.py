@@ -12,6 +12,8 @@ Shared by several chapters, in the order in which a reader meets them:
     rotations            turns of the columns that leave UUᵀ alone; random frames; angles
     certificates         what a computation shows of a second-order point: gradient norm, a Ritz value
     stack                many data sets as one batched problem
+    observed             a problem from your own measurements, whose truth nobody knows
+    untuned              rank and fit from data alone: the path of strengths, the rule, the error, the doubts
     networks             quadratic networks as torch modules
     factors              X = UVᵀ and X = U diag(s) Uᵀ for any loss; tables with gaps
     adapters             low-rank adapters on any module, whose ranks the penalty finds
@@ -30,6 +32,7 @@ Rooms, most modules one chapter's:
     theory.tuning        chapter 5: rates up to the largest step, Cramér–Rao, one minimum
     theory.quadratic     chapter 6: inputs, samples, landscape, noise to second order in 1/n
     theory.digits        chapter 7: what a homogeneous unit costs
+    theory.untuned       chapter 8: the path of strengths, its plateau, what residuals cannot hide
     theory.factors       chapter 9: tables with gaps, sizes of adapters
     proofs               proofs that run: the lines of a proof evaluated on an instance
     proofs.sensing       chapter 1
@@ -43,6 +46,7 @@ Rooms, most modules one chapter's:
     proofs.tuning        chapter 5
     proofs.quadratic     chapter 6
     proofs.digits        chapter 7
+    proofs.untuned       chapter 8
     proofs.factors       chapter 9
     figures              every drawing of the book
     figures.style        the one look: colours, markers, tables
@@ -55,6 +59,7 @@ Rooms, most modules one chapter's:
     figures.tuning       chapter 5
     figures.quadratic    chapter 6
     figures.digits       chapter 7
+    figures.untuned      chapter 8
     figures.factors      chapter 9
     digits               chapter 7's networks on real data
     digits.data          the handwritten digits and their splits

@@ -38,7 +38,12 @@ class _Problem:
         self.ensemble = choice("ensemble", ensemble, ENSEMBLES)
         self.U_star = U_star
         self.M = U_star @ U_star.T
-        self.d, self.r = U_star.shape
+        self.d = U_star.shape[0]
+
+    @property
+    def r(self):
+        """The rank of M: an int."""
+        return self.U_star.shape[1]
 
     @property
     def mu_r(self):

@@ -1,4 +1,5 @@
-"""Rotations of U that leave X = UUᵀ alone, random frames, and the angles between columns (chapters 2 and 3).
+"""Rotations of U that leave X = UUᵀ alone, random frames, angles between columns (chapters 2 and 3), and the directions
+in which a matrix of rank r can move (chapter 5).
 
 A frame is a matrix W (r, k) with WWᵀ = I. The matrices V with VVᵀ = UUᵀ are the UO with O orthogonal: one fibre.
 """
@@ -79,3 +80,12 @@ def largest_cosine(U, *, threshold=0.0):
     directions = torch.where(large, U / norms.clamp(min=torch.finfo(U.dtype).tiny), 0)
     cosines = (directions.mT @ directions).abs()
     return (cosines - torch.diag_embed(cosines.diagonal(dim1=-2, dim2=-1))).amax((-2, -1))
+
+
+def tangent_basis(U_star):
+    """An orthonormal basis of T at M = U⋆U⋆ᵀ (Lemma 5.4), for U⋆ of shape (d, r) and rank r: shape (dof, d, d)."""
+    d, r = U_star.shape
+    frame = torch.linalg.svd(U_star).U
+    row, column = torch.triu_indices(r, d)
+    outer = frame.T[row, :, None] * frame.T[column, None, :]
+    return (outer + outer.mT) * (1 + (row == column).to(U_star) * (0.5**0.5 - 1))[:, None, None] / 2**0.5

@@ -237,6 +237,28 @@ CONVENTIONS = {
             ),
         ],
     },
+    "ps8": {
+        "noise": [
+            (2, r"return $\hat s$ with $\hat s^2 = nf", r"return §$\hat s$ with $\hat s^2 = nf"),
+            ("noise", "ŝ, a number or infinity", "§ŝ, a number or infinity"),
+            ("noise", "return (problem.n", "return § * (problem.n"),
+            ("noise-check", "expected = (squares / rest) ** 0.5", "expected = § * (squares / rest) ** 0.5"),
+        ],
+        "range": [
+            (3, "Return both numbers, for a", "Return both numbers, the larger bound first, for a"),
+            ("range", "(least, most), two integers", "(most, least), two integers"),
+            (
+                "range",
+                "return int(least), int((2 * c * mu >= 2 * c * g * z - e).sum())",
+                "return int((2 * c * mu >= 2 * c * g * z - e).sum()), int(least)",
+            ),
+            ("range-check", "Return two integers: (least, most).", "Return two integers: (most, least)."),
+            ("range-check", "int(answer[0]) == expected[0]", "int(answer[1]) == expected[0]"),
+            ("range-check", "int(answer[1]) == expected[1]", "int(answer[0]) == expected[1]"),
+            ("range-check", "{low:.3f}; you return {answer[0]}", "{low:.3f}; you return {answer[1]}"),
+            ("range-check", "{high:.3f} on; you return {answer[1]}", "{high:.3f} on; you return {answer[0]}"),
+        ],
+    },
 }
 
 

@@ -16,7 +16,8 @@ from helpers.arguments import number
 from helpers.networks import QuadraticNetwork
 from helpers.objective import Objective
 from helpers.proofs import ranked, step
-from helpers.proofs.tuning import on_tangent, tangent_basis
+from helpers.proofs.tuning import on_tangent
+from helpers.rotations import tangent_basis
 
 ROUNDING = 1e-8  # below it a number counts as zero at a point with ‖∇F‖ at most as large
 

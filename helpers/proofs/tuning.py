@@ -8,18 +8,10 @@ from scipy import integrate
 
 from helpers.arguments import number, tensor
 from helpers.proofs import Step
+from helpers.rotations import tangent_basis
 from helpers.theory import crawl_error, degrees_of_freedom, largest_step, linear_rate, unpruned_dimensions
 
 ROUNDING = 1e-9  # of numbers that are zero in exact arithmetic
-
-
-def tangent_basis(U_star):
-    """An orthonormal basis of T at M = U⋆U⋆ᵀ (Lemma 5.4), for U⋆ of shape (d, r) and rank r: shape (dof, d, d)."""
-    d, r = U_star.shape
-    frame = torch.linalg.svd(U_star).U
-    row, column = torch.triu_indices(r, d)
-    outer = frame.T[row, :, None] * frame.T[column, None, :]
-    return (outer + outer.mT) * (1 + (row == column).to(U_star) * (0.5**0.5 - 1))[:, None, None] / 2**0.5
 
 
 def on_tangent(U_star, form):

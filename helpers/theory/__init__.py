@@ -74,3 +74,14 @@ from helpers.theory.tuning import (
     sublinear_error,
     unpruned_dimensions,
 )
+from helpers.theory.untuned import (
+    count_range,
+    detection_limit,
+    largest_ratio,
+    path_deviation,
+    path_floor,
+    plateau,
+    plateau_slack,
+    residual_floor,
+    rule_ends,
+)

@@ -8,7 +8,8 @@ from notebooks import KINDS, ROOT, chapter_paths, read
 from rules_statements import statements_of
 
 CHAPTER_OF = {
-    "sensing": 1, "landscape": 2, "frames": 3, "gap": 4, "tuning": 5, "quadratic": 6, "digits": 7, "factors": 9,
+    "sensing": 1, "landscape": 2, "frames": 3, "gap": 4, "tuning": 5, "quadratic": 6, "digits": 7, "untuned": 8,
+    "factors": 9,
 }
 PRINTED = {s.number: s.kind for path in chapter_paths() for s in statements_of(read(path))}
 FORMULAS = {

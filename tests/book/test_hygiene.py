@@ -23,9 +23,9 @@ LAYERS = (
     {"arguments", "tables"},
     {"theory", "forms"},
     {"problems", "penalties"},
-    {"pruning", "rotations", "isometry", "stack", "objective", "factors"},
+    {"pruning", "rotations", "isometry", "stack", "objective", "observed", "factors"},
     {"training", "certificates", "adapters"},
-    {"networks", "digits"},
+    {"networks", "digits", "untuned"},
     {"proofs", "figures", "checks"},
 )
 LONGEST_MODULE = 250  # what can be read in one sitting

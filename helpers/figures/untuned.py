@@ -1,0 +1,112 @@
+"""The figures of chapter 8. Measured counts and norms are points, what the theory says of them lines and bands."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from helpers import theory
+from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, line, points
+from helpers.pruning import column_norms
+
+BAND, SAFE = "#EBD9D3", "#DDEEE0"
+
+
+def along_the_path(fits, chosen, *, ratio, ends):
+    """Norms of the columns (above) and their number (below) against the level z of a path of `Fit`s; `chosen` the fit
+    of the rule, `ends` the pair of levels where noise and signal are expected to cross the floor."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(6.8, 5.2), sharex=True, height_ratios=[1.2, 1])
+    levels = np.array([fit.level for fit in fits])
+    edge = 2 * (ratio * levels) ** 0.5
+    top.fill_between(levels, 0, edge, color=BAND, linewidth=0)
+    top.plot(levels, edge, **line("theory", linestyle="--", label=r"threshold $2\sqrt{\beta}$"))
+    for fit in fits:
+        norms = column_norms(fit.penalised).numpy()
+        top.plot([fit.level] * len(norms), norms, **points("group Lasso", label=None))
+    top.plot([], [], **points("group Lasso", label="a nonzero column"))
+    top.text(levels[-1], edge[-1] * 0.4, "no column here", ha="right", color="#6B3A2C", fontsize="small")
+    bottom.axvspan(*ends, color=SAFE, linewidth=0)
+    bottom.plot(levels, [fit.rank for fit in fits], **points("group Lasso", label=None, markersize=6))
+    bottom.axvline(chosen.level, color=INK, linewidth=1.2)
+    place = bottom.get_xaxis_transform()
+    bottom.text(chosen.level * 1.04, 0.93, "the rule", va="top", fontsize="small", transform=place)
+    bottom.text(ends[1], 0.93, "expected \nplateau ", ha="right", va="top", fontsize="small", color="#1E5B2D",
+                transform=place)  # fmt: skip
+    decorate(top, xlabel="", ylabel="column norm", xscale="log", ylim=(0, None))
+    top.legend(loc="center left", fontsize="small")
+    decorate(bottom, xlabel=r"level $z = \lambda^{2/3}$", ylabel="columns left", legend=False,
+             ylim=(-0.5, max(fit.rank for fit in fits) + 1.5))  # fmt: skip
+    return figure
+
+
+def outweighing(fits, chosen):
+    """Both sides of the rule against the level: the floor c g_b z, a line, and the noise ν̂ that each fit leaves."""
+    _, ax = plt.subplots(figsize=(6.8, 3.4))
+    levels = [fit.level for fit in fits]
+    ax.plot(levels, [fit.floor for fit in fits], **line("theory", label=r"floor $c\,g_bz$"))
+    finite = [fit for fit in fits if np.isfinite(fit.nu)]
+    ax.plot([fit.level for fit in finite], [fit.nu for fit in finite],
+            **points("group Lasso", label=r"noise $\hat\nu$ that the fit leaves"))  # fmt: skip
+    for fit in finite:
+        ax.annotate(str(fit.rank), (fit.level, fit.nu), xytext=(0, 6), textcoords="offset points", ha="center",
+                    fontsize="small", color=CAST["group Lasso"]["color"])  # fmt: skip
+    ax.axvline(chosen.level, color=INK, linewidth=1.2)
+    return decorate(ax, xlabel=r"level $z = \lambda^{2/3}$", ylabel="operator norm", xscale="log", yscale="log").figure
+
+
+def staircases(levels, panels):
+    """Counts between the two staircases of Theorem 8.2 along the path: `panels` maps a title to a list of triples
+    (least, m, most), one a level."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.4, 3.7), sharey=True)
+    for ax, (title, triples) in zip(axes, panels.items(), strict=True):
+        least, counts, most = np.array(triples).T
+        ax.fill_between(levels, least, most, step="mid", color=SAFE, linewidth=0)
+        ax.step(levels, least, where="mid", **line("theory", label=r"eigenvalues above $z/(2\sqrt{b})$"))
+        ax.step(levels, most, where="mid", **line("theory", linestyle="--", label=r"eigenvalues above $g_bz$"))
+        ax.plot(levels, counts, **points("group Lasso", label="columns"))
+        ax.set_title(title)
+        decorate(ax, xlabel=r"level $z = \lambda^{2/3}$", ylabel="", xscale="log", legend=False)
+    axes[0].set_ylabel("number")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize="small")
+    return figure
+
+
+RULES = {
+    "first that outweighs": ("o", SHADES[0]), "BIC": ("s", SHADES[2]), "cross-validation, 1 SE": ("^", "#D55E00"),
+    "threshold": ("D", SHADES[4]), "from above": ("x", FADED),
+}  # fmt: skip
+NAMES = {"first that outweighs": "the rule", "from above": "iteration from above"}
+
+
+def success(rows, edges=(1, 2, 3, 5, 8, 14, 40)):
+    """The share of problems on which each of `RULES` finds r, against signal over noise cμ_r/ν in the bins between
+    `edges`; bars: one standard error. rows: a table with the columns of chapters/data/rank_rules.json."""
+    figure, ax = plt.subplots(figsize=(7, 3.9))
+    middle, place = np.sqrt(np.multiply(edges[:-1], edges[1:])), np.digitize(rows["signal"], edges) - 1
+    for i, (rule, (marker, color)) in enumerate(RULES.items()):
+        there = rows[rule].notna()
+        right = (rows[rule] == rows["r"])[there]
+        groups = right.groupby(place[there])
+        share, count = groups.mean(), groups.size()
+        error = np.sqrt(share * (1 - share) / count)
+        ax.errorbar(middle[share.index] * 1.03 ** (i - 2), share, error, marker=marker, color=color, capsize=2,
+                    linewidth=1.2, label=NAMES.get(rule, rule))  # fmt: skip
+    ax.axvline(0.5, color=INK, linestyle=":", linewidth=1.4)
+    ax.text(0.52, 0.05, "detection limit", fontsize="small")
+    ax.axvline(1 + 1 / (2 * 0.05**0.5 * theory.path_floor(0.05)), color=INK, linestyle="--", linewidth=1.2)
+    ax.text(4.0, 0.05, "a proof needs this (Gaussian)", fontsize="small")
+    decorate(ax, xlabel=r"signal over noise $c\mu_r/\nu$", ylabel="share with the right rank", xscale="log",
+             ylim=(0, 1.05), xlim=(0.45, 40), legend=False)  # fmt: skip
+    ax.set_xticks([0.5, 1, 2, 5, 10, 20, 40], ["0.5", "1", "2", "5", "10", "20", "40"])
+    ax.xaxis.set_minor_locator(plt.NullLocator())
+    figure.legend(loc="outside right center", fontsize="small")
+    return figure
+
+
+def spectrum(values, found):
+    """Eigenvalues (d,) of a matrix in decreasing order, and those that were found: a list of (label, eigenvalues (m,),
+    resolution), the resolution a dashed line."""
+    _, ax = plt.subplots(figsize=(6.8, 3.6))
+    ax.plot(range(1, len(values) + 1), values, "o", color=FADED, label="the matrix")
+    for (label, eigenvalues, resolution), shade, marker in zip(found, SHADES[::2], "^sD", strict=False):
+        ax.plot(range(1, len(eigenvalues) + 1), eigenvalues, marker, color=shade, label=label)
+        ax.axhline(resolution, color=shade, linestyle="--", linewidth=1)
+    return decorate(ax, xlabel="number", ylabel="eigenvalue", yscale="log").figure

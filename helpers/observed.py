@@ -1,0 +1,58 @@
+"""A problem from your own measurements, whose truth nobody knows (chapter 8)."""
+
+from math import isqrt
+
+import numpy as np
+import torch
+
+from helpers.arguments import tensor
+from helpers.problems import Empirical, smat, svec
+
+
+class Observed(Empirical):
+    """Your own measurements, whose truth nobody knows (chapter 8).
+
+    Observed(A, y) with symmetric A_i, shape (n, d, d) (of others the symmetric part counts), or Observed(x, y) with
+    inputs x_i, shape (n, d), and A_i = x_i x_iᵀ; y of shape (n,). Tensors or numpy arrays; float64 inside. Scales are
+    those of the two ensembles, E⟨A, X⟩² ≈ ‖X‖_F² and E xxᵀ ≈ I: whiten the inputs of a network, which keeps the rank.
+    Raises TypeError or ValueError, also where the mean square of the data is far from 1, with the factor that helps.
+    What needs the truth (`r`, `mu_r`) raises AttributeError, `error` is NaN; M = 0 is where the loss is expanded.
+    """
+
+    def __init__(self, measurements, y):
+        data, y = (_float64(name, value) for name, value in (("measurements", measurements), ("y", y)))
+        rank_one = tensor("measurements", data, ndim=2).ndim == 2
+        if not rank_one:
+            tensor("measurements", data, shape=(data.shape[-1], data.shape[-1]))
+            data = svec((data + data.mT) / 2)
+        size = data.square().mean().sqrt().item()
+        if not 0.7 < size < 1.4:
+            what = "inputs" if rank_one else "A (off the diagonal √2 × the entry)"
+            raise ValueError(f"the coordinates of {what} must have mean square about 1: divide by {size:.4g}")
+        d = data.shape[1] if rank_one else (isqrt(8 * data.shape[1] + 1) - 1) // 2
+        super().__init__(data.new_zeros(d, 1), data, y, "rank-one" if rank_one else "gaussian")
+
+    @property
+    def r(self):
+        raise AttributeError("the rank of observed data is not known: helpers.untuned.find_rank estimates it")
+
+    mu_r = r
+
+    def error(self, U):
+        """NaN of the batch shape: there is no truth to compare with."""
+        return torch.full_like(U[..., 0, 0], torch.nan)
+
+
+def part(problem, rows):
+    """Some of the measurements of an `Empirical` problem, without its truth: `Observed`. rows: indices or a mask (n,).
+
+    Raises TypeError or ValueError as `Observed` does.
+    """
+    chosen = problem.design[rows]
+    return Observed(smat(chosen) if problem.ensemble == "gaussian" else chosen, problem.y[rows])
+
+
+def _float64(name, value):
+    if not isinstance(value, torch.Tensor | np.ndarray):
+        raise TypeError(f"{name} must be a torch tensor or a numpy array, got {type(value).__name__}")
+    return torch.as_tensor(value).to(torch.float64)

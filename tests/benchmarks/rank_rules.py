@@ -1,0 +1,158 @@
+"""Rules that choose the strength on the path of chapter 8, and other ways to a rank, on problems none of them has seen.
+
+Run from the root of the repository:
+
+    python -m tests.benchmarks.rank_rules
+
+It writes chapters/data/rank_rules.json, which chapter 8 draws; test_rank_rules.py recomputes some.
+"""
+
+import json
+import platform
+from importlib.metadata import version
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from helpers import theory
+from helpers.isometry import extreme_ratio
+from helpers.observed import part
+from helpers.problems import Empirical, ground_truth, smat, svec
+from helpers.untuned import MARGIN, choose, error_law, levels_of, path
+
+RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "rank_rules.json"
+COMMAND = "python -m tests.benchmarks.rank_rules"
+DIMENSION, PROBLEMS, FIRST_SEED = 12, 200, 500_000
+COORDINATES = DIMENSION * (DIMENSION + 1) // 2
+FOLDS, VALIDATED = 5, 5  # cross-validation, five times the work, on every fifth problem only
+
+
+def problem_of(i):
+    """Problem number i, columns to start with, and what is told about it: r 1 to 5, condition of M 1 to 2, largest
+    eigenvalue 0.3 to 4, n 0.5 to 8 times d(d + 1)/2, μ_r 1 to 40 times the noise level ν/c (s at most 2‖M‖_F)."""
+    draw = np.random.default_rng(FIRST_SEED + i)
+    ensemble = ("gaussian", "rank-one")[i % 2]
+    r, condition = int(draw.integers(1, 6)), draw.uniform(1, 2)
+    scale, n = np.exp(draw.uniform(log(0.3), log(4))), round(COORDINATES * np.exp(draw.uniform(log(0.5), log(8))))
+    truth = ground_truth(DIMENSION, r, condition=sqrt(condition), seed=FIRST_SEED + i) * sqrt(scale)
+    clean = Empirical.sample(truth, n, ensemble=ensemble, seed=FIRST_SEED + i)
+    unit = theory.noise_level(1.0, DIMENSION, n, ensemble=ensemble) / theory.mean_factor(ensemble)
+    s = min(clean.mu_r / unit / float(np.exp(draw.uniform(0, log(40)))), 2 * clean.M.norm().item())
+    heavy = bool(draw.integers(2))
+    noise = draw.standard_t(3, n) / sqrt(3) if heavy else draw.standard_normal(n)
+    k = int(draw.integers(r, 2 * DIMENSION + 1))
+    problem = Empirical(truth, clean.design, s * torch.from_numpy(noise), ensemble, s)
+    told = {"problem": i, "ensemble": ensemble, "r": r, "k": k, "n": n, "heavy": heavy, "mu_r": clean.mu_r,
+            "signal": clean.mu_r / (s * unit)}  # fmt: skip
+    return problem, k, told
+
+
+def from_above(fits):
+    """The plain iteration: from ŝ = the root mean square of y, the strength it asks for, the ŝ it leaves, and so on."""
+    place = len(fits) - 1
+    for _ in range(len(fits)):
+        wanted = (1 + MARGIN) * fits[place].nu
+        found = next((i for i, fit in enumerate(fits) if fit.floor >= wanted), len(fits) - 1)
+        if found >= place:
+            break
+        place = found
+    return fits[place].rank
+
+
+def longest(fits):
+    """The rank, other than 0, that most strengths of the path agree on."""
+    ranks = [fit.rank for fit in fits if fit.rank]
+    return max(ranks, key=ranks.count) if ranks else 0
+
+
+def bic(problem, fits):
+    """The rank of least n ln(RSS/n) + dof(m) ln n over the path."""
+    def score(fit):
+        parameters = theory.degrees_of_freedom(problem.d, fit.rank) if fit.rank else 0
+        if parameters >= problem.n:
+            return float("inf")
+        return problem.n * log(problem.loss(fit.U).item()) + parameters * log(problem.n)
+
+    return min(fits, key=score).rank
+
+
+def cross_validated(problem, fits, ratio, k, seed):
+    """The ranks at the strength of least cross-validated error, and at the strongest within a standard error of it.
+
+    Every other strength of the path, to halve the work; all columns of each fold's fit were chosen on its own rows."""
+    chosen = fits[::2]
+    fold = torch.from_numpy(np.random.default_rng(seed).permutation(problem.n) % FOLDS)
+    squares = torch.zeros(len(chosen), problem.n, dtype=torch.float64)
+    for f in range(FOLDS):
+        train, held = part(problem, fold != f), fold == f
+        inside = list(path(train, ratio=ratio, k=k, levels=[fit.level for fit in chosen]))
+        inside += [inside[-1]] * (len(chosen) - len(inside))
+        for j, fit in enumerate(inside):
+            squares[j, held] = (problem.measure(fit.U @ fit.U.T) - problem.y)[held].square()
+    errors = squares.mean(1)
+    best = errors.argmin().item()
+    allowed = errors[best] + squares[best].std() / sqrt(problem.n)
+    strongest = max(j for j, error in enumerate(errors) if error <= allowed)
+    return chosen[best].rank, chosen[strongest].rank
+
+
+def thresholded(problem):
+    """Eigenvalues of the least-squares matrix above (4/√3) σ√d, Gavish and Donoho's level for noise of variance σ² in
+    an entry; None where n ≤ d(d + 1)/2, so that there is none."""
+    if problem.gram is None or problem.n <= COORDINATES:
+        return None
+    inverse = torch.linalg.inv(problem.gram * problem.n)
+    X = smat(inverse @ svec(problem.adjoint(problem.y)))
+    s2 = (problem.measure(X) - problem.y).square().sum() / (problem.n - COORDINATES)
+    row, column = torch.triu_indices(problem.d, problem.d)
+    variance = s2 * inverse.diagonal()[row != column].mean() / 2
+    level = 4 / sqrt(3) * (variance * problem.d).sqrt()
+    return int((torch.linalg.eigvalsh(X) > level).sum())
+
+
+def outcome(i):
+    """Problem i as told, and the rank by every rule."""
+    problem, k, told = problem_of(i)
+    kappa = extreme_ratio(problem, 1)
+    ratio = theory.largest_ratio(kappa)
+    fits = list(path(problem, ratio=ratio, k=k, levels=levels_of(problem)))
+    best = choose(fits)
+    _, (low, high) = error_law(problem, best.U, best.noise)
+    least, simplest = cross_validated(problem, fits, ratio, k, i) if i % VALIDATED == 0 else (None, None)
+    limit = theory.detection_limit(problem.noise, DIMENSION, problem.n, ensemble=problem.ensemble)
+    return told | {
+        "kappa": kappa, "level": best.level, "ratio": ratio,
+        "first that outweighs": best.rank, "longest plateau": longest(fits), "from above": from_above(fits),
+        "BIC": bic(problem, fits), "cross-validation": least, "cross-validation, 1 SE": simplest,
+        "threshold": thresholded(problem), "detectable": int((torch.linalg.eigvalsh(problem.M) > limit).sum()),
+        "error": problem.error(best.U).item(), "low": float(low), "high": float(high),
+    }  # fmt: skip
+
+
+def main():
+    """Compute everything and write the results file."""
+    write([outcome(i) for i in tqdm(range(PROBLEMS))])
+
+
+def write(rows):
+    """Store the outcomes of all problems, column by column."""
+    provenance = {
+        "command": COMMAND, "python": platform.python_version(), "first seed": FIRST_SEED, "d": DIMENSION,
+        "margin": MARGIN, "folds": FOLDS,
+        "versions": {name: version(name).split("+")[0] for name in ("torch", "numpy", "scipy")},
+    }  # fmt: skip
+    columns = {key: [_short(row[key]) for row in rows] for key in rows[0]}
+    lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in columns.items())
+    head = json.dumps({"provenance": provenance}, ensure_ascii=False, indent=2)[:-2]
+    RESULTS.write_text(f'{head},\n  "rows": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
+
+
+def _short(value):
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A problem from one's own measurements is the problem of the book, without its truth."""
+
+import numpy as np
+import pytest
+import torch
+from instances import ENSEMBLE_NAMES, data, gaussian
+
+from helpers.observed import Observed, part
+from helpers.problems import smat
+from helpers.training import train
+
+both = pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
+
+
+def observed(problem):
+    """The measurements of a problem as somebody would hand them over, in numpy."""
+    A = smat(problem.design) if problem.ensemble == "gaussian" else problem.design
+    return Observed(A.numpy(), problem.y.numpy())
+
+
+@both
+@pytest.mark.parametrize("n", [8, 60])
+def test_loss_and_derivatives_are_those_of_the_problem(ensemble, n):
+    problem, U, V = data(1, 4, 2, n, ensemble=ensemble), gaussian(4, 3, seed=2), gaussian(4, 3, seed=3)
+    ours = observed(problem)
+    assert (ours.d, ours.n, ours.ensemble) == (4, n, ensemble)
+    for name in ("loss", "gradient", "matrix_gradient"):
+        torch.testing.assert_close(getattr(ours, name)(U), getattr(problem, name)(U), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(ours.hessian_vector(U, V), problem.hessian_vector(U, V), rtol=1e-10, atol=1e-10)
+
+
+@both
+def test_what_needs_the_truth_says_that_there_is_none(ensemble):
+    ours = observed(data(1, 4, 2, 60, ensemble=ensemble))
+    for name in ("r", "mu_r"):
+        with pytest.raises(AttributeError, match="not known"):
+            getattr(ours, name)
+    assert ours.error(gaussian(5, 4, 3, seed=1)).shape == (5,)
+    assert ours.error(gaussian(4, 3, seed=1)).isnan()
+
+
+@both
+def test_training_runs_without_a_truth(ensemble):
+    problem = data(1, 4, 2, 60, ensemble=ensemble)
+    run = train(observed(problem), 0.3 * gaussian(4, 4, seed=2), steps=300)
+    assert run.loss[-1] < 0.1 * run.loss[0]
+
+
+def test_only_the_symmetric_part_of_a_measurement_counts():
+    A, y = gaussian(50, 4, 4, seed=1) * 2**0.5, gaussian(50, seed=2)
+    X = gaussian(4, 4, seed=3)
+    X = X + X.T
+    torch.testing.assert_close(Observed(A, y).measure(X), (A * X).sum((1, 2)))
+
+
+@both
+def test_a_part_keeps_the_rows_that_were_named(ensemble):
+    problem = data(1, 4, 2, 60, ensemble=ensemble)
+    mask = torch.arange(60) % 3 == 0
+    for rows in (mask, torch.arange(0, 60, 3)):
+        some = part(problem, rows)
+        torch.testing.assert_close(some.design, problem.design[mask])
+        torch.testing.assert_close(some.y, problem.y[mask])
+
+
+@pytest.mark.parametrize(
+    ("measurements", "y", "error", "words"),
+    [
+        ([[1.0]], np.ones(1), TypeError, "measurements must be a torch tensor or a numpy array"),
+        (np.ones(4), np.ones(4), ValueError, "at least 2 dimensions"),
+        (np.ones((5, 2, 3)), np.ones(5), ValueError, "measurements must have shape"),
+        (np.full((5, 2), np.nan), np.ones(5), ValueError, "finite"),
+        (3 * np.ones((5, 2)), np.ones(5), ValueError, "divide by 3"),
+        (np.ones((5, 2)), np.ones(4), ValueError, "w must have shape"),
+    ],
+)
+def test_bad_measurements_are_refused_in_words(measurements, y, error, words):
+    with pytest.raises(error, match=words):
+        Observed(measurements, y)

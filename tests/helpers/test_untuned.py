@@ -1,0 +1,119 @@
+"""find_rank looks at the data and at nothing else, and says what it can and cannot tell."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from instances import ENSEMBLE_NAMES, data
+
+from helpers.isometry import extreme_ratio
+from helpers.observed import Observed
+from helpers.problems import Empirical, Population, ground_truth, smat
+from helpers.pruning import column_norms
+from helpers.rotations import tangent_basis
+from helpers.theory import degrees_of_freedom, largest_ratio
+from helpers.untuned import choose, error_law, find_rank, path, resampled_ranks, residual_noise
+
+both = pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
+
+
+def silence(d, n, seed, ensemble="gaussian"):
+    return Empirical.sample(torch.zeros(d, 1, dtype=torch.float64), n, noise=1.0, ensemble=ensemble, seed=seed)
+
+
+@both
+@pytest.mark.parametrize(("r", "seed"), [(1, 0), (2, 1), (3, 2)])
+def test_the_rank_of_clear_data_is_found(ensemble, r, seed):
+    problem = data(seed, 7, r, 160, noise=0.1, ensemble=ensemble)
+    found = find_rank(problem)
+    assert found.rank == r == found.U.shape[1]
+    assert found.noise == pytest.approx(0.1, rel=0.3)
+    assert found.plateau[0] <= choose(found.fits).level <= found.plateau[1]
+
+
+@both
+def test_the_truth_is_not_looked_at(ensemble):
+    problem = data(3, 6, 2, 100, ensemble=ensemble)
+    A = smat(problem.design) if ensemble == "gaussian" else problem.design
+    blind, found = find_rank(Observed(A, problem.y)), find_rank(problem)
+    assert blind.rank == found.rank
+    torch.testing.assert_close(blind.U @ blind.U.T, found.U @ found.U.T, rtol=1e-4, atol=1e-5)
+
+
+@both
+def test_noise_without_a_signal_has_rank_0(ensemble):
+    found = [find_rank(silence(6, 60, seed, ensemble)) for seed in range(2)]
+    assert [answer.rank for answer in found] == [0] * 2
+    assert all(answer.error == 0 and answer.plateau[1] == math.inf for answer in found)
+
+
+def test_zeros_have_rank_0():
+    assert find_rank(Observed(np.random.default_rng(0).normal(size=(40, 5)), np.zeros(40))).rank == 0
+
+
+def test_the_answer_scales_with_the_data():
+    problem = data(4, 6, 2, 100)
+    large = Empirical(10 * problem.U_star, problem.design, 100 * (problem.y - problem.measure(problem.M)))
+    small, big = find_rank(problem), find_rank(large)
+    assert small.rank == big.rank
+    assert big.error == pytest.approx(100 * small.error, rel=1e-3)
+    assert big.plateau == pytest.approx([100 * level for level in small.plateau], rel=1e-6)
+
+
+@both
+def test_no_column_of_the_path_lies_in_the_gap_and_they_only_die(ensemble):
+    problem = data(5, 6, 3, 60, noise=0.5, ensemble=ensemble)
+    ratio = largest_ratio(extreme_ratio(problem, 1))
+    fits = list(path(problem, ratio=ratio, k=9))
+    assert [fit.rank for fit in fits] == sorted((fit.rank for fit in fits), reverse=True)
+    assert fits[-1].rank == 0
+    for fit in fits[:-1]:
+        assert column_norms(fit.penalised).min() > 2 * (ratio * fit.level) ** 0.5
+
+
+def test_fewer_measurements_than_parameters_leave_no_residual():
+    problem = data(1, 6, 2, 8)
+    assert residual_noise(problem, problem.U_star) == math.inf
+    assert residual_noise(problem, problem.U_star[:, :0]) == pytest.approx(problem.y.square().mean().item() ** 0.5)
+
+
+def test_weak_signals_come_with_a_warning():
+    doubtful = [find_rank(data(seed, 7, 2, 80, noise=1.0)) for seed in range(4)]
+    assert any("nearly admit" in warning for answer in doubtful for warning in answer.warnings)
+    assert "rank" in str(doubtful[0])
+
+
+def test_few_measurements_and_full_rank_are_pointed_out():
+    full = Empirical.sample(ground_truth(4, 4, seed=1), 15, noise=0.01, seed=1)
+    warnings = " ".join(find_rank(full).warnings)
+    assert "not of low rank" in warnings
+    assert "15 measurements for 10 parameters" in warnings
+
+
+@both
+def test_the_error_law_is_that_of_least_squares_to_first_order(ensemble):
+    """s²(𝒜*𝒜)⁻¹ on the tangent space, by drawing noise and projecting it."""
+    problem, noise = data(2, 5, 2, 200, ensemble=ensemble), 0.1
+    basis = tangent_basis(problem.U_star)
+    design = problem.measure(basis).T
+    w = noise * torch.randn(200, 4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    squares = torch.linalg.lstsq(design, w).solution.square().sum(0)
+    error, (low, high) = error_law(problem, problem.U_star, noise)
+    assert error**2 == pytest.approx(squares.mean().item(), rel=0.03)
+    inside = ((squares > low**2) & (squares < high**2)).double().mean().item()
+    assert inside == pytest.approx(0.95, abs=0.012)
+
+
+def test_the_error_is_unknown_where_measurements_are_fewer_than_parameters():
+    problem = data(1, 6, 3, degrees_of_freedom(6, 3) - 1)
+    assert error_law(problem, problem.U_star, 1.0) == (math.inf, (0.0, math.inf))
+
+
+def test_parts_of_clear_data_agree():
+    assert resampled_ranks(data(1, 6, 2, 150, noise=0.05), draws=3, seed=1) == [2, 2, 2]
+
+
+def test_only_measurements_have_a_rank_to_find():
+    with pytest.raises(TypeError, match="must hold measurements"):
+        find_rank(Population(ground_truth(4, 1)))
