@@ -20,7 +20,7 @@ from tqdm import tqdm
 from helpers import theory
 from helpers.isometry import extreme_ratio
 from helpers.observed import part
-from helpers.problems import Empirical, ground_truth, smat, svec
+from helpers.problems import Empirical, ground_truth, smat
 from helpers.untuned import MARGIN, choose, error_law, levels_of, path
 
 RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "rank_rules.json"
@@ -102,10 +102,11 @@ def cross_validated(problem, fits, ratio, k, seed):
 def thresholded(problem):
     """Eigenvalues of the least-squares matrix above (4/√3) σ√d, Gavish and Donoho's level for noise of variance σ² in
     an entry; None where n ≤ d(d + 1)/2, so that there is none."""
-    if problem.gram is None or problem.n <= COORDINATES:
+    if problem.n <= COORDINATES:
         return None
-    inverse = torch.linalg.inv(problem.gram * problem.n)
-    X = smat(inverse @ svec(problem.adjoint(problem.y)))
+    rows = problem.measure(smat(torch.eye(COORDINATES, dtype=torch.float64))).T
+    inverse = torch.linalg.inv(rows.T @ rows)
+    X = smat(inverse @ rows.T @ problem.y)
     s2 = (problem.measure(X) - problem.y).square().sum() / (problem.n - COORDINATES)
     row, column = torch.triu_indices(problem.d, problem.d)
     variance = s2 * inverse.diagonal()[row != column].mean() / 2
