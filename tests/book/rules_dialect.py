@@ -34,6 +34,7 @@ TEX = (
         "inside $$...$$ is not LaTeX; use aligned, gathered or cases",
     ),
     (r"<[a-zA-Z/!?]", "looks like an HTML tag; put a space after <"),
+    (r"\\\\(?=.*\\tag\{)", "in a numbered formula puts it into an environment without numbers; write \\cr"),
 )
 
 
@@ -116,7 +117,7 @@ def math_content(document):
     """Formulas that every reader sets: no macros or labels, no numbering environments, no < that looks like a tag."""
     for cell, formula in _formulas(document):
         for pattern, remedy in TEX:
-            for found in re.finditer(pattern, formula):
+            for found in re.finditer(pattern, formula, re.DOTALL):
                 yield f"cell {cell.number}: {found[0]} in a formula {remedy}"
 
 

@@ -136,6 +136,7 @@ BAD_MARKDOWN = [
     (math_content, "$$\n\\def\\R{x}\n$$", "def"),
     (math_content, "$$\nx \\label{a}\n$$", "label"),
     (math_content, "$$\n\\begin{align*}x\\end{align*}\n$$", "aligned"),
+    (math_content, "$$\na\\\\b \\tag{1.1}\n$$", "write \\cr"),
     (math_content, "$a<b$", "HTML tag"),
     (layout, "# One\n\n# Two", "title"),
     (layout, "no title", "title"),
@@ -204,7 +205,7 @@ def test_bad_markdown_is_reported(rule, text, complaint, tmp_path):
     [
         "Code keeps its signs: `$x`, `{ref}` and `<b>`.\n\n```text\n$ {{ x }} <div> Theorem 2.1\n```",
         "The $k$-th, ($x$), *$y$*, $\\{1, 2\\}$ and $a < b$.",
-        "So\n\n$$\n\\begin{aligned} x &= 1 \\\\ y &= 2 \\end{aligned} \\tag{2.1}\n$$\nand on.",
+        "So\n\n$$\n\\begin{aligned} x &= 1 \\\\ y &= 2 \\end{aligned}\n$$\nand on.",
         '<a id="sec-here"></a>\n\nText\\_with \\* escapes.<br>',
         FOLD.format("A refresher", "- a list\n- with $x$"),
         "| norm | size |\n|---|---|\n| $\\lVert x \\rVert$ | 2 |",
