@@ -31,7 +31,7 @@ QUIET = (nodes.reference, nodes.title, nodes.literal, nodes.literal_block, nodes
 # Letters that a chapter uses for something else in its text (notation.md, *Letters with a local meaning*).
 LOCAL = {
     2: "s q", 3: r"\rho w_i m s", 4: r"\rho \eta q", 5: r"\rho q", 6: r"\rho \alpha w_i q s", 7: r"\alpha q m s T",
-    8: "s q m T", 9: "s q m T",
+    8: "s q m T", 9: "s q m T U M W F",
 }
 
 
