@@ -40,6 +40,6 @@ def test_a_formula_keeps_the_punctuation_it_touches(tmp_path):
     html = (build(tmp_path, {"chapters/one.md": text}) / "chapters" / "one.html").read_text(encoding="utf-8")
     assert r"\(x\)</span>,</span>" in html
     assert r'<span class="together">(<span class="math notranslate nohighlight">\(y\)</span></span>)</span>' in html
-    assert r"\(z\)</span>-th;</span>" in html
+    assert r"\(z\)</span>-th</span>;" in html
     assert r"\( aaaaaaaaaaaaa\)</span>.</span>" in html
     assert '<span class="together"><span class="math notranslate nohighlight">\\(w' not in html
