@@ -1,5 +1,7 @@
 """The figures of chapter 9."""
 
+from math import nan
+
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
@@ -68,3 +70,15 @@ def accuracy_by_parameters(ax, runs):
     ax.set_xticks([500, 1000, 2000, 4000], ["500", "1000", "2000", "4000"])
     ax.minorticks_off()
     return ax
+
+
+def filled_table(truth, seen, found):
+    """The seen entries of a table and all that was found of it: truth, seen and found (d₁, d₂)."""
+    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.4))
+    largest = truth.abs().max().item()
+    for ax, values, title in zip(panels, (truth.where(seen, nan), found), ("seen", "found"), strict=True):
+        image = ax.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest)
+        decorate(ax, xlabel="column", ylabel="row", title=title, xticks=[], yticks=[])
+        ax.grid(visible=False)
+    figure.colorbar(image, ax=panels, shrink=0.7)
+    return figure

@@ -7,13 +7,16 @@ import subprocess
 import numpy as np
 import pytest
 import torch
+from instances import gaussian
 
 from helpers import theory
+from helpers.factors import Pairs, completion, split
 from helpers.figures import lab
-from helpers.penalties import GroupLasso
+from helpers.penalties import GroupLasso, WeightDecay
 from helpers.problems import Population
 from helpers.pruning import column_norms, prune, pruning_curve
 from helpers.rotations import random_frame
+from helpers.training import train
 
 
 def run(name, expression, given=None):
@@ -91,3 +94,30 @@ def test_rates_and_crawls(mu, ensemble):
         if ensemble == "gaussian":
             wanted = theory.crawl_error(400 * 0.03, [0.3] * extra)
         assert found == pytest.approx(float(wanted), abs=1e-9)
+
+
+@pytest.mark.parametrize("penalty", [None, GroupLasso(0.1, 0.01), WeightDecay(0.1)], ids=str)
+def test_pairs_of_factors_descend_as_by_the_helpers(penalty):
+    table, seen = gaussian(7, 5, seed=0), gaussian(7, 5, seed=1) < 0.4
+    start = 0.3 * gaussian(12, 4, seed=2)
+    U, V = split(start, 7)
+    given = {"Y": table, "seen": seen.double(), "U": U, "V": V, "share": seen.double().mean().item()}
+    name = {GroupLasso: "lab.groupLasso(0.1, 0.01)", WeightDecay: "lab.weightDecay(0.1)"}.get(type(penalty), "null")
+    found = run("factors", """(() => {
+      const { Y, seen, U, V } = given;
+      const run = lab.factors.descent(flat(Y), flat(seen), 7, 5, flat(U), flat(V), 4, PENALTY, 0.02);
+      run.step(200);
+      return {
+        U: [...run.U], V: [...run.V], p: [...run.squares()], values: lab.factors.singular(run.product(), 7, 5),
+        smoothing: lab.factors.smoothing(0.1, given.share),
+      };
+    })()""".replace("PENALTY", name), given)
+    end = train(Pairs(completion(table, seen), table), start, penalty=penalty, steps=200, step_size=0.02).U
+    U, V = split(end, 7)
+    assert found["U"] == pytest.approx(U.flatten().tolist(), abs=1e-9)
+    assert found["V"] == pytest.approx(V.flatten().tolist(), abs=1e-9)
+    assert found["p"] == pytest.approx(column_norms(end).square().tolist(), abs=1e-9)
+    values = torch.linalg.svdvals(U @ V.T).tolist()
+    assert found["values"] == pytest.approx(values, abs=1e-7)  # roots of eigenvalues
+    smoothing = theory.path_smoothing(0.1, theory.entry_curvature(given["share"]))
+    assert found["smoothing"] == pytest.approx(smoothing, abs=1e-9)

@@ -30,6 +30,7 @@ FIGURES = {  # name: parameters as the chapter's cell passes them
     "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
     "quadratic": {"k": 30, "beta": 0.01, "seed": 0},
     "digits": DIGITS,
+    "factors": {"rows": 20, "columns": 16, "r": 2, "k": 8, "share": 0.5, "strength": 0.3, "noise": 0.01, "seed": 0},
 }
 TALL = 24  # pixels: the least size of what one can press
 
@@ -340,3 +341,15 @@ def test_the_cover_plays_pauses_and_shows_only_the_end_where_motion_is_unwanted(
     words(still, "^Prune: 3 of 24")
     assert still.get_by_role("button", name="Play").is_visible()
     still.close()
+
+
+def test_factors_does_what_chapter_9_says(browser):
+    page = opened(browser, "factors")
+    pattern = r"^(\d) of 8 pairs were kept .* not seen is ([\d.]+) % of their size, before pruning ([\d.]+) %"
+    kept, after, before = found(page, pattern)
+    assert kept == 2
+    assert after < before
+    put(page, "Share", "min")
+    _, few, _ = found(page, pattern)
+    assert few > 2 * after
+    page.close()
