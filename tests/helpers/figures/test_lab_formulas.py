@@ -13,10 +13,11 @@ from helpers import theory
 from helpers.factors import Pairs, completion, split
 from helpers.figures import lab
 from helpers.penalties import GroupLasso, WeightDecay
-from helpers.problems import Population
+from helpers.problems import Empirical, Population, ground_truth
 from helpers.pruning import column_norms, prune, pruning_curve
 from helpers.rotations import random_frame
 from helpers.training import train
+from helpers.untuned import choose, path
 
 
 def run(name, expression, given=None):
@@ -121,3 +122,40 @@ def test_pairs_of_factors_descend_as_by_the_helpers(penalty):
     assert found["values"] == pytest.approx(values, abs=1e-7)  # roots of eigenvalues
     smoothing = theory.path_smoothing(0.1, theory.entry_curvature(given["share"]))
     assert found["smoothing"] == pytest.approx(smoothing, abs=1e-9)
+
+
+def test_the_path_of_chapter_8_is_the_helpers_path():
+    d, r, n, noise = 10, 2, 150, 0.3
+    problem = Empirical.sample(ground_truth(d, r, condition=1.2, seed=0), n, noise=noise, seed=1)
+    ratio, w = theory.largest_ratio(2.3), problem.y - problem.measure(problem.M)
+    given = {"U": problem.U_star, "design": problem.design, "w": w, "ratio": ratio, "n": n, "d": d, "r": r}
+    found = run("untuned", """(() => {
+      const p = lab.empirical(flat(given.U), given.d, given.r, flat(given.design), Float64Array.from(given.w));
+      const next = lab.untuned.path(p, given.n, given.ratio, 2), fits = [];
+      for (let fit = next(); fit !== undefined; fit = next()) if (fit) fits.push(fit);
+      return fits;
+    })()""", given)
+    fits = list(path(problem, ratio=ratio, seed=0))
+    chosen = choose(fits)
+    assert next(fit["level"] for fit in found if fit["floor"] >= 1.25 * fit["nu"]) == pytest.approx(chosen.level)
+    for got, fit in zip(found, fits, strict=False):
+        assert got["level"] == pytest.approx(fit.level, rel=1e-9)
+        assert got["floor"] == pytest.approx(fit.floor, rel=1e-9)
+        if fit.rank == r and fit.level < 3 * chosen.level:
+            assert got["rank"] == r
+            assert got["noise"] == pytest.approx(fit.noise, rel=1e-3)
+            assert got["nu"] == pytest.approx(fit.nu, rel=1e-3)
+            trace = column_norms(fit.penalised).square().sum().item()  # the columns themselves may still turn
+            assert sum(norm**2 for norm in got["norms"]) == pytest.approx(trace, rel=1e-2)
+
+
+def test_constants_of_the_path():
+    for kappa, noise, d, n in ((1.3, 0.2, 8, 100), (2.5, 1.0, 16, 600)):
+        given = {"kappa": kappa, "noise": noise, "d": d, "n": n}
+        found = run("untuned", """(({ kappa, noise, d, n }) => {
+          const ratio = lab.untuned.largestRatio(kappa);
+          return [ratio, lab.untuned.floor(ratio), lab.untuned.noiseLevel(noise, d, n)];
+        })(given)""", given)
+        ratio = theory.largest_ratio(kappa)
+        wanted = [ratio, theory.path_floor(ratio), theory.noise_level(noise, d, n)]
+        assert found == pytest.approx(wanted, abs=1e-9)

@@ -30,6 +30,7 @@ FIGURES = {  # name: parameters as the chapter's cell passes them
     "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
     "quadratic": {"k": 30, "beta": 0.01, "seed": 0},
     "digits": DIGITS,
+    "untuned": {"d": 12, "r": 2, "n": 200, "noise": 0.3, "weakest": 0.7, "seed": 0},
     "factors": {"rows": 20, "columns": 16, "r": 2, "k": 8, "share": 0.5, "strength": 0.3, "noise": 0.01, "seed": 0},
 }
 TALL = 24  # pixels: the least size of what one can press
@@ -352,4 +353,18 @@ def test_factors_does_what_chapter_9_says(browser):
     put(page, "Share", "min")
     _, few, _ = found(page, pattern)
     assert few > 2 * after
+    page.close()
+
+
+def test_untuned_does_what_chapter_8_says(browser):
+    page = opened(browser, "untuned")
+    pattern = r"At level ([\d.]+) there are (\d+) columns; .*takes (\d+) columns; the truth has 2"
+    level, _, chosen = found(page, pattern)
+    assert chosen == 2
+    handle = page.get_by_role("slider", name="Level")
+    for _ in range(4):
+        handle.press("Shift+ArrowRight")
+    assert found(page, r"At level ([\d.]+)")[0] > level
+    put(page, "Noise", "max")
+    words(page, r"takes [01] columns?; the truth has 2")
     page.close()
