@@ -26,7 +26,7 @@ book: $(STAMP)  ## build the book from clean into _build/html, warnings are erro
 test: $(STAMP)  ## unit tests, checks of the text, and every notebook from top to bottom
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-check: $(GRADING)  ## the slow tests: many seeds, long runs
+check: $(GRADING) $(TOOLS)  ## the slow tests: many seeds, long runs, grading, the built pages in a browser (`make book` first)
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m slow tests || [ $$? = 5 ]  # 5: there are none
 
 lint: $(STAMP)  ## style of the code, in modules and notebooks
