@@ -6,7 +6,12 @@ from notebooks import chapter_paths, read
 from rules_statements import solutions_of
 
 # the last chapter first: test_alone begins with the first, and each runs a chapter that the other has not begun
-solutions = [(path, number) for path in reversed(chapter_paths()) for number, code in solutions_of(read(path)).items() if code]
+solutions = [
+    (path, number)
+    for path in reversed(chapter_paths())
+    for number, code in solutions_of(read(path)).items()
+    if code
+]
 
 
 @pytest.mark.parametrize(("path", "number"), solutions, ids=[f"{path.name}-{number}" for path, number in solutions])
