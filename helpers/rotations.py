@@ -86,6 +86,6 @@ def tangent_basis(U_star):
     """An orthonormal basis of T at M = U⋆U⋆ᵀ (Lemma 5.4), for U⋆ of shape (d, r) and rank r: shape (dof, d, d)."""
     d, r = U_star.shape
     frame = torch.linalg.svd(U_star).U
-    row, column = torch.triu_indices(r, d)
+    row, column = torch.triu_indices(r, d, device=U_star.device)
     outer = frame.T[row, :, None] * frame.T[column, None, :]
     return (outer + outer.mT) * (1 + (row == column).to(U_star) * (0.5**0.5 - 1))[:, None, None] / 2**0.5
