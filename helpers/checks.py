@@ -8,7 +8,8 @@ import torch
 
 from helpers.arguments import generator
 
-OWN = {"__builtins__": builtins}  # where checks run: filled below with what they may use
+# where checks run: filled below with what they may use; a student's importlib.reload loses none of it
+OWN = globals().get("OWN", {"__builtins__": builtins})
 
 
 def checks(*names):
