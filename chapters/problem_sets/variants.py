@@ -237,6 +237,7 @@ CONVENTIONS = {
             ),
         ],
     },
+    "ps9": {},  # other seeds and sizes only
     "ps8": {
         "noise": [
             (2, r"return $\hat s$ with $\hat s^2 = nf", r"return §$\hat s$ with $\hat s^2 = nf"),

@@ -21,6 +21,8 @@ from coursework.answers import CHAPTERS
 
 sys.path.insert(0, str(CHAPTERS / "problem_sets"))
 
+pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
+
 from grading import jobs, record
 from grading.collect import Submission
 from grading.sandbox import TOOLS, Limits, Sandbox
