@@ -171,7 +171,7 @@ def recipe_row(name, sweeps):
     return row
 
 
-def library_rows(stored, keeps=(6, 10, 20)):
+def pruner_rows(stored, keeps=(6, 10, 20)):
     """Mean accuracies of the stored runs with a structured-pruning library, at some widths and the full one: rows
     (units kept, one accuracy a method)."""
     rows, found = stored["rows"], []

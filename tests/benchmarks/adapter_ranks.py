@@ -8,12 +8,8 @@ It writes chapters/data/adapter_ranks.json, which chapter 9 shows; test_adapter_
 of one learning rate are trained side by side: factors have shape (runs, d, k), and a pair of zeros stays zero.
 """
 
-import json
-import platform
 import sys
-from importlib.metadata import version
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -25,7 +21,9 @@ from helpers.factors import join
 from helpers.penalties import GroupLasso, WeightDecay
 from helpers.pruning import column_norms
 
-RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "adapter_ranks.json"
+from .results import DATA, by_column, made_with, store
+
+RESULTS = DATA / "adapter_ranks.json"
 COMMAND = "python -m tests.benchmarks.adapter_ranks"
 SEEDS = tuple(range(10))
 WIDTHS = (65, 96, 96, 10)
@@ -203,22 +201,13 @@ def main():
         for decay in DECAYS:
             found += fixed_runs(problem, SEEDS, rate, decay) + plain_runs(problem, SEEDS, rate, decay)
         print(f"rate {rate}", file=sys.stderr)
-    names = ("torch", "scikit-learn")
-    provenance = {
-        "command": COMMAND, "python": platform.python_version(), "device": device,
-        "versions": {name: version(name).split("+")[0] for name in names},
+    provenance = made_with(COMMAND, "torch", "scikit-learn") | {
+        "device": device,
         "network": "65-96-96-10, tanh", "images": IMAGES, "smoothing": SMOOTHING, "pairs at the start": MOST,
         "steps": [TRAINING, TUNING], "rates": RATES, "strengths": STRENGTHS, "weight decays": DECAYS,
         "unadapted": plain,
     }  # fmt: skip
-    columns = {key: [_short(row[key]) for row in found] for key in found[0]}
-    lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in columns.items())
-    head = json.dumps({"provenance": provenance}, ensure_ascii=False, indent=2)[:-2]
-    RESULTS.write_text(f'{head},\n  "rows": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
-
-
-def _short(value):
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    store(RESULTS, provenance, by_column(found))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,9 @@ Run from the root of the repository, with tests/requirements.txt installed:
 It writes chapters/data/matrix_completion.json, which chapter 9 shows; test_matrix_completion.py recomputes some of it.
 """
 
-import json
-import platform
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,7 +26,9 @@ from helpers.problems import ground_truth
 from helpers.pruning import prune
 from helpers.training import gaussian_init, train
 
-RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "matrix_completion.json"
+from .results import DATA, by_column, made_with, store
+
+RESULTS = DATA / "matrix_completion.json"
 COMMAND = "python -m tests.benchmarks.matrix_completion"
 SEEDS = tuple(range(10))
 SHARE, HELD_OUT = 0.5, 0.15  # entries seen; of these, the share on which every method chooses its setting
@@ -167,20 +165,11 @@ def main():
     tasks = [(name, seed) for name in ("planted", "real") for seed in SEEDS]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         found = [row for rows in pool.map(chosen, *zip(*tasks, strict=True)) for row in rows]
-    provenance = {
-        "command": COMMAND, "python": platform.python_version(),
-        "versions": {name: version(name).split("+")[0] for name in ("torch", "scikit-learn", "numpy")},
+    provenance = made_with(COMMAND, "torch", "scikit-learn", "numpy") | {
         "share seen": SHARE, "held out": HELD_OUT, "choice": "least error on the held-out entries, for each method",
         "strengths": STRENGTHS, "nuclear norm": [float(f"{x:.3g}") for x in NUCLEAR], "ranks": RANKS, "ridges": RIDGES,
     }  # fmt: skip
-    columns = {key: [_short(row[key]) for row in found] for key in found[0]}
-    lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in columns.items())
-    head = json.dumps({"provenance": provenance}, ensure_ascii=False, indent=2)[:-2]
-    RESULTS.write_text(f'{head},\n  "rows": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
-
-
-def _short(value):
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    store(RESULTS, provenance, by_column(found))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,7 @@ Run from the root of the repository:
 It writes chapters/data/rank_rules.json, which chapter 8 draws; test_rank_rules.py recomputes some.
 """
 
-import json
-import platform
-from importlib.metadata import version
 from math import log, sqrt
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +19,9 @@ from helpers.observed import part
 from helpers.problems import Empirical, ground_truth, smat
 from helpers.untuned import MARGIN, choose, error_law, levels_of, path
 
-RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "rank_rules.json"
+from .results import DATA, by_column, made_with, store
+
+RESULTS = DATA / "rank_rules.json"
 COMMAND = "python -m tests.benchmarks.rank_rules"
 DIMENSION, PROBLEMS, FIRST_SEED = 12, 200, 500_000
 COORDINATES = DIMENSION * (DIMENSION + 1) // 2
@@ -140,19 +138,10 @@ def main():
 
 def write(rows):
     """Store the outcomes of all problems, column by column."""
-    provenance = {
-        "command": COMMAND, "python": platform.python_version(), "first seed": FIRST_SEED, "d": DIMENSION,
-        "margin": MARGIN, "folds": FOLDS,
-        "versions": {name: version(name).split("+")[0] for name in ("torch", "numpy", "scipy")},
+    provenance = made_with(COMMAND, "torch", "numpy", "scipy") | {
+        "first seed": FIRST_SEED, "d": DIMENSION, "margin": MARGIN, "folds": FOLDS,
     }  # fmt: skip
-    columns = {key: [_short(row[key]) for row in rows] for key in rows[0]}
-    lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in columns.items())
-    head = json.dumps({"provenance": provenance}, ensure_ascii=False, indent=2)[:-2]
-    RESULTS.write_text(f'{head},\n  "rows": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
-
-
-def _short(value):
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    store(RESULTS, provenance, by_column(rows, digits=5))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,7 @@ Run from the root of the repository, with tests/requirements.txt installed:
 It writes chapters/data/reference_estimators.json, which chapter 5 draws; test_reference_estimators.py recomputes some.
 """
 
-import json
-import platform
 import sys
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +17,9 @@ from helpers.problems import Empirical, ground_truth, svec
 from helpers.pruning import prune
 from helpers.training import fine_tune, gaussian_init, train
 
-RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "reference_estimators.json"
+from .results import DATA, by_column, made_with, store
+
+RESULTS = DATA / "reference_estimators.json"
 COMMAND = "python -m tests.benchmarks.reference_estimators"
 DIMENSION, RANK, NOISE = 12, 2, 0.1
 SIZES = (100, 200, 400, 800, 1600)
@@ -105,24 +103,12 @@ def main():
         for seed in SEEDS:
             rows.append({"n": n, "seed": seed} | estimates(n, seed))
             print(f"n = {n}, seed {seed}", file=sys.stderr)
-    packages = ("torch", "numpy", "scipy", "pymanopt", "cvxpy", "clarabel")
-    provenance = {
-        "command": COMMAND,
-        "python": platform.python_version(),
-        "versions": {name: version(name).split("+")[0] for name in packages},
+    provenance = made_with(COMMAND, "torch", "numpy", "scipy", "pymanopt", "cvxpy", "clarabel") | {
         "penalty": repr(natural(problem_of(SIZES[0], 0))),
         "d": DIMENSION, "r": RANK, "noise": NOISE, "ensemble": "gaussian", "mu": [1.0] * RANK,
         "trace norm": "best of λ = 2cν, c = " + ", ".join(f"{c:.3g}" for c in STRENGTHS),
     }  # fmt: skip
-    columns = {key: [_short(row[key]) for row in rows] for key in rows[0]}
-    lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in columns.items())
-    head = json.dumps({"provenance": provenance}, ensure_ascii=False, indent=2)[:-2]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(f'{head},\n  "rows": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
-
-
-def _short(value):
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    store(RESULTS, provenance, by_column(rows))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,7 @@ Run from the root of the repository, with tests/requirements.txt installed:
 It writes chapters/data/structured_pruning.json, which chapter 7 shows.
 """
 
-import json
-import platform
 import sys
-from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -22,7 +18,9 @@ from helpers.digits.sweeps import WidthSweep, strengths_around, width_sweep, wid
 from helpers.penalties import GroupLasso, WeightDecay
 from tests.book.chapter_code import chapter_code
 
-RESULTS = Path(__file__).parents[2] / "chapters" / "data" / "structured_pruning.json"
+from .results import DATA, made_with, store
+
+RESULTS = DATA / "structured_pruning.json"
 COMMAND = "python -m tests.benchmarks.structured_pruning"
 PAGE = chapter_code("07_real_networks")
 STRENGTHS, KEEPS = strengths_around(PAGE.LAM), widths_to(PAGE.WIDTH)
@@ -124,10 +122,7 @@ def main():
     rows = {"keep": [m for m in KEEPS for _ in SEEDS], "seed": list(SEEDS) * len(KEEPS)}
     rows |= {name: [round(a, 6) for a in sweep.chosen.flatten().tolist()] for name, sweep in sweeps.items()}
     rows["units chosen otherwise"] = different
-    provenance = {
-        "command": COMMAND,
-        "python": platform.python_version(),
-        "versions": {name: version(name).split("+")[0] for name in ("torch", "scikit-learn", "torch-pruning")},
+    provenance = made_with(COMMAND, "torch", "scikit-learn", "torch-pruning") | {
         "task": "digit", "network": f"ReLU, {PAGE.WIDTH} units", "smoothing": PAGE.SMOOTHING, "training": HOW,
         "group Lasso and weight decay": "λ = " + ", ".join(f"{strength:g}" for strength in STRENGTHS),
         "Torch-Pruning": "GroupNormPruner, reg = " + ", ".join(map(str, REGULARISERS)),
@@ -135,10 +130,7 @@ def main():
         "units chosen otherwise": "for each width in KEEPS: units that the library's BasePruner keeps and the book "
         "does not, over all seeds of the three methods",
     }  # fmt: skip
-    lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(values)}" for key, values in rows.items())
-    head = json.dumps({"provenance": provenance}, ensure_ascii=False, indent=2)[:-2]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(f'{head},\n  "rows": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
+    store(RESULTS, provenance, rows)
 
 
 if __name__ == "__main__":

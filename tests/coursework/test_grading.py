@@ -56,7 +56,6 @@ def lines(grades):
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """The batch with what is odd, graded by the command that an instructor types: (grades, expected, printed)."""
-    pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
     folder = tmp_path_factory.mktemp("batch")
     expected = batch.write(folder / "submissions")
     expected |= batch.write_odd(folder / "submissions")
@@ -166,7 +165,6 @@ def test_a_page_that_cannot_be_made_is_that_students_line(tmp_path):
 
 
 def test_nbgrader_makes_the_committed_student_notebooks(tmp_path):
-    pytest.importorskip("nbgrader", reason="nbgrader is not installed; `make check` installs it")
     command = [sys.executable, str(GRADE.with_name("generate.py")), "--release", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     for path in sorted(answers.RELEASE.glob("*/*.ipynb")):
