@@ -5,7 +5,7 @@ and 9.6), `gap_edge`, `certificate_level` and `fit_bound` with the nuclear norm 
 """
 
 from helpers.arguments import integer, number
-from helpers.theory.gap import threshold_strength
+from helpers.theory.untuned import largest_ratio
 
 
 def entry_curvature(share):
@@ -15,10 +15,9 @@ def entry_curvature(share):
 
 
 def path_smoothing(strength, kappa=1.0):
-    """The largest β = bλ^{2/3} that keeps the threshold 2√β in the gap, b = (5^{5/2} κ)^{−2/3} (Lemma 9.3; it inverts
-    `threshold_strength`). λ, κ > 0. Raises TypeError or ValueError."""
-    strength = number("strength", strength, low=0, strict=True)
-    return (strength / threshold_strength(1.0, kappa)) ** (2 / 3)
+    """The largest β = bλ^{2/3} that keeps the threshold 2√β in the gap, b = `largest_ratio` (Lemma 9.3). λ, κ > 0.
+    Raises TypeError or ValueError."""
+    return largest_ratio(kappa) * number("strength", strength, low=0, strict=True) ** (2 / 3)
 
 
 def pair_size(rows, columns, rank):

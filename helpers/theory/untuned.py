@@ -88,6 +88,7 @@ def plateau(ratio, r, mu_r, nu, delta, *, ensemble="gaussian", **options):
     def slack(z):
         return plateau_slack(z, ratio, r, mu_r, nu, delta, ensemble=ensemble, **options)
 
+    ratio, mu_r = _positive(ratio=ratio, mu_r=mu_r)
     low, high = 0.0, 2 * math.sqrt(ratio) * mu_r * max(mean_factor(ensemble) - delta, 0)
     if high <= 0:
         return None
