@@ -93,7 +93,8 @@ lab.mount("untuned", (fig, p) => {
       + (chosen ? `The rule, told nothing, takes ${columns(chosen.rank)}; the truth has ${r}.` : ""));
     return hand;
   }
-  const hand = counts.handle({ x: at, y: r, label: "Level on the path", steps: 40, move: (x) => place(x) });
+  const beside = (way) => fits[Math.min(Math.max(fits.indexOf(nearest()) + way, 0), fits.length - 1)];
+  const hand = counts.handle({ x: at, y: r, label: "Level on the path", move: (x) => place(x), nudge: (dx, dy) => place(beside(dx + dy)?.level ?? at) });
   const again = (set) => (v) => { set(v); sample(); };
   fig.slider({ label: "Noise s", min: 0.02, max: 2, log: true, value: noise, input: again((v) => { noise = v; }) });
   fig.slider({ label: "Weakest eigenvalue μ_r", min: 0.05, max: 1, log: true, value: weakest, input: again((v) => { weakest = v; }) });
