@@ -14,7 +14,7 @@ def test_on_the_path_the_threshold_is_the_edge_of_the_gap(strength, kappa):
     beta = theory.path_smoothing(strength, kappa)
     assert np.isclose(theory.threshold_strength(beta, kappa), strength)
     assert np.isclose(theory.gap_edge(strength, kappa, beta), 2 * beta**0.5)
-    with pytest.raises(ValueError, match="strength must be .*greater than 0"):
+    with pytest.raises(ValueError, match=r"strength must be .*greater than 0"):
         theory.path_smoothing(0, kappa)
 
 
