@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import ENSEMBLE_NAMES
+from scipy.optimize import brentq
 
 from helpers import theory
 
@@ -43,6 +44,30 @@ def test_the_plateau_is_where_the_slack_is_positive(ensemble, ratio, nu, delta, 
 
 
 @both
+def test_the_deviation_is_the_printed_formula(ensemble):
+    b, r, most, mu_r, nu, delta = 0.03, 2, 3, 0.8, 0.07, 0.15
+    c = theory.mean_factor(ensemble)
+    edge = brentq(lambda x: (x + 4 * b) / (4 * (x + b) ** 2.5) - 2 * (2 * c - 1 + delta), 0, 10, xtol=1e-15)
+    slope = (edge + 2 * b) / (2 * (edge + b) ** 1.5)
+    level = np.array([0.05, 0.2])
+    pull = math.sqrt(most + r) * nu + math.sqrt(most) * slope / 2 * level
+    room = c - delta - level / (2 * math.sqrt(b) * mu_r)
+    expected = 2 * delta * pull / room + (c - 1) * pull / np.sqrt(room) + 2 * nu, pull / room
+    measured = theory.path_deviation(level, b, r, mu_r, nu, delta, most=most, ensemble=ensemble)
+    np.testing.assert_allclose(measured, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("mu_r", "nu"), [(0.4, 0.1), (0.4, 0.2), (3.0, 0.2), (3.0, 1.5)])
+def test_without_delta_the_plateau_has_the_ends_of_corollary_8_4(mu_r, nu):
+    ends = nu / theory.path_floor(0.05), 2 * 0.05**0.5 * (mu_r - nu)
+    found = theory.plateau(0.05, 3, mu_r, nu, 0.0)
+    if ends[0] < ends[1]:
+        assert found == pytest.approx(ends, rel=1e-9)
+    else:
+        assert found is None
+
+
+@both
 def test_the_bounds_fall_apart_beyond_the_upper_end(ensemble):
     c = theory.mean_factor(ensemble)
     level = 2 * 0.04**0.5 * (c - 0.1)
@@ -73,6 +98,10 @@ def test_the_range_of_counts_widens_with_the_deviation_and_falls_with_the_level(
 def test_the_detection_limit_is_half_the_noise(ensemble):
     level = theory.noise_level(0.3, 10, 500, ensemble=ensemble)
     assert 2 * theory.mean_factor(ensemble) * theory.detection_limit(0.3, 10, 500, ensemble=ensemble) == level
+
+
+def test_without_columns_the_residuals_are_the_noise():
+    assert theory.residual_floor(1, 0.1, 0, 0.5) == 1
 
 
 def test_the_rule_needs_the_residuals_of_the_noise():
