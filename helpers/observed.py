@@ -22,6 +22,7 @@ class Observed(Empirical):
     def __init__(self, measurements, y):
         data, y = (_float64(name, value) for name, value in (("measurements", measurements), ("y", y)))
         rank_one = tensor("measurements", data, ndim=2).ndim == 2
+        tensor("y", y, shape=(len(data),), ndim=1)
         if not rank_one:
             tensor("measurements", data, shape=(data.shape[-1], data.shape[-1]))
             data = svec((data + data.mT) / 2)

@@ -21,6 +21,7 @@ from helpers.rotations import tangent_basis
 from helpers.training import gaussian_init
 
 MARGIN = 0.25  # by how much the penalty has to outweigh the noise
+BELOW, VISIBLE = 2.5, 0.01  # a negative eigenvalue is spoken of from so many ν̂ and this part of the size of the data
 LOWEST, STEP, MOST = 0.02, 4 / 3, 40  # the first level in units of `signal_size`, the ratio of two, how many at most
 
 
@@ -55,10 +56,9 @@ class Found:
     """What `find_rank` returns.
 
     rank, U (d, rank): the answer. noise: ŝ. error: an estimate of ‖UUᵀ − M‖_F; interval: where it lies with
-    probability 0.95 if the rank is right. plateau: the weakest and the strongest level z with this rank.
-    resolution: g_b z, about the least eigenvalue of M that is seen at
-    the chosen level. warnings: sentences, none where the answer is
-    clear. fits: the path, a list of `Fit`.
+    probability 0.95 if the rank is right. plateau: the weakest and the strongest level z with this rank. resolution:
+    g_b z, about the least eigenvalue of M that is seen at the chosen level. warnings: sentences, none where the answer
+    is clear. fits: the path, a list of `Fit`.
     """
 
     rank: int
@@ -73,8 +73,11 @@ class Found:
 
     def __str__(self):
         low, high = self.interval
+        first = f"rank {self.rank}, noise {self.noise:.3g}, eigenvalues below about {self.resolution:.3g} are not seen"
+        if not self.rank:
+            return "\n".join([first, "nothing stands out of the noise: no fit", *self.warnings])
         lines = [
-            f"rank {self.rank}, noise {self.noise:.3g}, eigenvalues below about {self.resolution:.3g} are not seen",
+            first,
             f"error about {self.error:.3g}, between {low:.3g} and {high:.3g} with probability 0.95",
             "plateau: levels {:.3g} to {:.3g}".format(*self.plateau),
         ]
@@ -162,6 +165,10 @@ def doubts(problem, fits, best):
     spent = theory.degrees_of_freedom(problem.d, best.rank) if best.rank else 0
     if problem.n < 2 * spent:
         found.append(f"{problem.n} measurements for {spent} parameters: the interval is too optimistic.")
+    pull = torch.linalg.eigvalsh(problem.matrix_gradient(best.U))[-1].item()
+    if pull > max(BELOW * best.nu, VISIBLE * problem.y.square().mean().sqrt().item()):
+        found.append(f"The residuals pull {pull / best.nu:.1f} times as hard as noise towards a negative eigenvalue, "
+                     "which UUᵀ cannot have: is M positive semidefinite?")  # fmt: skip
     if best.rank == problem.d:
         found.append("All d columns are used: this matrix is not of low rank at this noise.")
     return found

@@ -71,7 +71,9 @@ def test_a_part_keeps_the_rows_that_were_named(ensemble):
         (np.ones((5, 2, 3)), np.ones(5), ValueError, "measurements must have shape"),
         (np.full((5, 2), np.nan), np.ones(5), ValueError, "finite"),
         (3 * np.ones((5, 2)), np.ones(5), ValueError, "divide by 3"),
-        (np.ones((5, 2)), np.ones(4), ValueError, "w must have shape"),
+        (np.ones((5, 2)), np.ones(4), ValueError, "y must have shape"),
+        (np.ones((5, 2)), np.ones((5, 1)), ValueError, "y must have shape"),
+        (np.ones((5, 2)), np.array([1, 1, np.nan, 1, 1]), ValueError, "y must be finite"),
     ],
 )
 def test_bad_measurements_are_refused_in_words(measurements, y, error, words):

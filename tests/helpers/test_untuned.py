@@ -92,6 +92,27 @@ def test_few_measurements_and_full_rank_are_pointed_out():
 
 
 @both
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_a_negative_eigenvalue_is_pointed_out(ensemble, scale):
+    truth = ground_truth(6, 3, seed=4) * scale**0.5
+    problem = Empirical.sample(truth, 120, noise=0.1 * scale, ensemble=ensemble, seed=4)
+    assert not any("semidefinite" in warning for warning in find_rank(problem).warnings)
+    plus, minus = truth[:, :2], truth[:, 2:]
+    indefinite = problem.measure(plus @ plus.T - minus @ minus.T) + problem.y - problem.measure(problem.M)
+    answer = find_rank(Empirical(truth, problem.design, indefinite - problem.measure(problem.M), ensemble))
+    assert answer.rank == 2
+    assert any("semidefinite" in warning for warning in answer.warnings)
+
+
+def test_data_without_noise_and_without_signal_make_no_alarm():
+    assert find_rank(data(1, 6, 2, 100, noise=0.0)).warnings == []
+    assert find_rank(Observed(torch.ones(3, 1, 1), torch.full((3,), 2.0))).rank == 1
+    silent = find_rank(silence(6, 90, 3))
+    assert (silent.rank, silent.warnings) == (0, [])
+    assert "no fit" in str(silent)
+
+
+@both
 def test_the_error_law_is_that_of_least_squares_to_first_order(ensemble):
     """s²(𝒜*𝒜)⁻¹ on the tangent space, by drawing noise and projecting it."""
     problem, noise = data(2, 5, 2, 200, ensemble=ensemble), 0.1
