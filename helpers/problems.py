@@ -7,6 +7,7 @@ to U is 2∇f(X)U, and one linear map, f'', carries the whole ensemble. Leading 
 from functools import lru_cache
 from math import isqrt
 
+import scipy  # loads its parts when they are first used
 import torch
 
 from helpers import forms
@@ -177,7 +178,7 @@ class Empirical(_Problem):
     def curvature(self, E):
         """f''E = (2/n) 𝒜*𝒜 E for a symmetric E (..., d, d). ⟨vvᵀ, f''vvᵀ⟩ is 2κ with the κ of chapter 4 at a unit v."""
         if self.gram is not None:
-            return smat(2 * svec(E) @ self.gram)
+            return smat(2 * _times_symmetric(svec(E), self.gram))
         return 2 / self.n * self.adjoint(self.measure(E))
 
     def loss_and_gradient(self, U):
@@ -202,6 +203,14 @@ class Empirical(_Problem):
         return sum(_product(part) for part in parts) / self.n
 
 
+def _times_symmetric(x, G):
+    """x G for a symmetric G (D, D). For one x on the CPU by BLAS's routine that reads half of G: twice as fast."""
+    symv = {torch.float32: "ssymv", torch.float64: "dsymv"}.get(G.dtype)
+    if x.ndim > 1 or x.requires_grad or symv is None or G.device.type != "cpu":
+        return x @ G
+    return torch.from_numpy(getattr(scipy.linalg.blas, symv)(1, G.numpy().T, x.numpy()))  # Gᵀ: the order BLAS wants
+
+
 def _product(A):
     """A Aᵀ. On the CPU by numpy, which computes half of what is symmetric: twice as fast."""
     return torch.from_numpy(A.numpy() @ A.numpy().T) if A.device.type == "cpu" else A @ A.T
@@ -221,11 +230,11 @@ def svec(X):
     """The d(d+1)/2 coordinates of a symmetric matrix X (..., d, d): its upper triangle, row by row, with the
     off-diagonal entries times √2, so that ⟨svec X, svec Y⟩ = ⟨X, Y⟩."""
     kept, _, stretch = _coordinates(X.shape[-1], X.device, X.dtype)
-    return X.flatten(-2)[..., kept] * stretch
+    return X.flatten(-2).index_select(-1, kept) * stretch  # some times faster than [..., kept]
 
 
 def smat(x):
     """The inverse of `svec`: coordinates (..., d(d+1)/2) as a symmetric matrix (..., d, d)."""
     d = (isqrt(8 * x.shape[-1] + 1) - 1) // 2
     _, place, stretch = _coordinates(d, x.device, x.dtype)
-    return (x / stretch)[..., place].unflatten(-1, (d, d))
+    return (x / stretch).index_select(-1, place).unflatten(-1, (d, d))

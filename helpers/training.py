@@ -88,7 +88,7 @@ def train(
         if stop:
             break
         new = U - step_size[..., None, None] * slope
-        broken = ~torch.isfinite(new).flatten(-2).all(-1)
+        broken = ~torch.isfinite(new.sum((-2, -1)))  # a sum that overflows has diverged too
         if broken.any():
             if U0.ndim == 2:
                 raise FloatingPointError(

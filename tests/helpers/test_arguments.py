@@ -54,6 +54,11 @@ def test_a_bad_tensor_is_refused_with_the_reason(value, error, message):
         arguments.tensor("U", value, ndim=2, shape=(3, None), like=torch.ones(1, dtype=torch.float64))
 
 
+def test_finite_entries_may_have_a_sum_that_is_not():
+    large = torch.full((3, 2), 1e308, dtype=torch.float64)
+    assert arguments.tensor("U", large) is large
+
+
 def test_a_tensor_on_another_device_is_refused():
     with pytest.raises(TypeError, match=r"like the problem, got torch\.float32 on meta"):
         arguments.tensor("U", torch.ones(3, 2, device="meta"), like=torch.ones(1))
