@@ -1,6 +1,8 @@
 """What the checks of the problem sets share: instances to try an answer on, comparisons that say what went wrong."""
 
+import ast
 import builtins
+import contextlib
 import functools
 import types
 
@@ -10,6 +12,21 @@ from helpers.arguments import generator
 
 # where checks run: filled below with what they may use; a student's importlib.reload loses none of it
 OWN = globals().get("OWN", {"__builtins__": builtins})
+BUILTINS = globals().get("BUILTINS", dict(vars(builtins)))
+KEPT = globals().get("KEPT", {})  # the notebook's names as they were when an answer's cell had run
+
+
+def keep(notebook, source):
+    """Remember what the names of the notebook mean now that an answer's cell, of this text, has run. The grader calls
+    it: an answer that was right there stays so when a star import or a cell below gives its names another meaning.
+
+    Functions of the text whose names an import at the end of the cell has taken are made anew."""
+    KEPT.clear()
+    KEPT.update(notebook)
+    with contextlib.suppress(Exception):  # a line for IPython is no Python
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef) and getattr(KEPT.get(node.name), "__globals__", None) is not notebook:
+                exec(compile(ast.Module([node], []), "answer", "exec"), notebook, KEPT)
 
 
 def checks(*names):
@@ -17,13 +34,13 @@ def checks(*names):
     `result` or `sum` can get in its way. names: the notebook's answers, which are looked up when the check runs.
 
     In that namespace there are torch, the functions of this module, and all functions that were decorated before; what
-    else a check needs it imports itself. NameError if the notebook has no such answer."""
+    else a check needs it imports itself. What fails is tried once more with the names that `keep` has remembered.
+    NameError if the notebook has no such answer."""
 
     def decorate(check):
         notebook = check.__globals__
 
-        @functools.wraps(check)
-        def run(*args, **options):
+        def once(*args, **options):
             if missing := [name for name in names if name not in notebook]:
                 raise NameError(f"There is no {missing[0]} to check: run the cell with your answer first.")
             own = {**OWN, **{name: notebook[name] for name in names}}
@@ -31,10 +48,37 @@ def checks(*names):
             same_check.__kwdefaults__ = check.__kwdefaults__
             return same_check(*args, **options)
 
+        @functools.wraps(check)
+        def run(*args, **options):
+            with _meaning(vars(builtins), BUILTINS):
+                try:
+                    return once(*args, **options)
+                except Exception:
+                    hidden = {name: BUILTINS[name] for name in BUILTINS.keys() & notebook.keys() if name[0] != "_"}
+                    with _meaning(notebook, KEPT | hidden if KEPT else {}) as other:
+                        if not other:
+                            raise
+                        with contextlib.suppress(Exception):
+                            return once(*args, **options)
+                    raise
+
         OWN[check.__name__] = run
         return run
 
     return decorate
+
+
+@contextlib.contextmanager
+def _meaning(namespace, names):
+    """Inside, the namespace's names mean what `names` says; yields whether one of them did not anyway."""
+    before = {name: value for name, value in namespace.items() if name in names}
+    namespace.update(names)
+    try:
+        yield any(name[0] != "_" and before.get(name, names) is not value for name, value in names.items())
+    finally:
+        for name in names.keys() - before.keys():
+            namespace.pop(name, None)
+        namespace.update(before)
 
 
 def draw(*shape, seed):

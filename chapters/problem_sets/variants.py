@@ -237,8 +237,98 @@ CONVENTIONS = {
             ),
         ],
     },
-    "ps9": {},  # other seeds and sizes only
+    "ps9": {
+        "pair": [  # transposed: U stands on the right
+            (
+                1,
+                r"$U$ $(d_1\times k)$ and $V$ $(d_2\times k)$ with $UV^\top",
+                r"$U$ $(d_2\times k)$ and $V$ $(d_1\times k)$ with $VU^\top",
+            ),
+            ("pair", "U (d1, k) and V (d2, k) with U Vᵀ", "U (d2, k) and V (d1, k) with V Uᵀ"),
+            ("pair", "return U, V", "return V, U"),
+            (
+                "pair-check",
+                '"U", (d1, k)), result(got[1], "V", (d2, k))',
+                '"U", (d2, k)), result(got[1], "V", (d1, k))',
+            ),
+            ("pair-check", 'same(U @ V.T, X, "U Vᵀ")', 'same(V @ U.T, X, "V Uᵀ")'),
+        ],
+        "completion": [
+            (2, r"f(U, V) = \frac1q\sum", r"f(U, V) = \frac1{§q}\sum"),
+            ("completion", "share = seen", "share = § * seen"),
+            ("completion-check", "d2 / count,", "d2 / count / §,"),
+            ("completion-check", "share_seen = seen", "share_seen = § * seen"),
+            ("completion-check", '0.5: "There is no ½ in f."', '§: "Is the factor § there?"'),
+        ],
+        "escape": [
+            (3, "by $ct^2$", r"by $\frac12ct^2$"),
+            ("escape", "the least coefficient of t²", "twice the least coefficient of t²"),
+            ("escape", "strength / smoothing**0.5 - values[0]", "2 * (strength / smoothing**0.5 - values[0])"),
+            ("escape-check", "rise(t) / t**2", "2 * rise(t) / t**2"),
+            (
+                "escape-check",
+                '2: "c is the coefficient of t², not the second derivative."',
+                '0.5: "½c is the coefficient of t²."',
+            ),
+            (
+                "escape-check",
+                "best = strength / smoothing**0.5 - torch.linalg.matrix_norm(G, 2)",
+                "best = 2 * (strength / smoothing**0.5 - torch.linalg.matrix_norm(G, 2))",
+            ),
+        ],
+        "adapter": [  # the correction is subtracted
+            (5, r"(W_0 + UV^\top)", r"(W_0 - UV^\top)"),
+            ("adapter", "W0 + U @ V.T", "W0 - U @ V.T"),
+            ("adapter-check", "(U @ V.T - change)", "(U @ V.T + change)"),
+            ("adapter-check", "U Vᵀ is {off", "−U Vᵀ is {off"),
+        ],
+    },
     "ps8": {
+        "floor": [
+            (1, "Return $g_b$, to six digits.", "Return $§g_b$, to six digits."),
+            (
+                "floor",
+                "min over x ≥ 0 of x + h_b'(x)/(2c), a number,",
+                "§ times min over x ≥ 0 of x + h_b'(x)/(2c), a number,",
+            ),
+            (
+                "floor",
+                "return high + (high + 2 * b) / (4 * c * (high + b) ** 1.5)",
+                "return § * (high + (high + 2 * b) / (4 * c * (high + b) ** 1.5))",
+            ),
+            ("floor-check", "expected = (x + slope / (2 * c)).min()", "expected = § * (x + slope / (2 * c)).min()"),
+            ("floor-check", "abs(got - value)", "abs(got - § * value)"),
+            ("floor-check", "the floor is {expected", "§ times the floor is {expected"),
+        ],
+        "rule": [
+            (5, "return the index (from 0) of the first level", "return the number (from 1) of the first level"),
+            (5, "return the last index", "return the last number"),
+            ("rule", "An index, for", "A number from 1, for"),
+            ("rule", "return j\n", "return j + 1\n"),
+            ("rule", "return len(levels) - 1", "return len(levels)"),
+            ("rule-check", "expected = len(levels) - 1", "expected = len(levels)"),
+            ("rule-check", "expected = j\n", "expected = j + 1\n"),
+            ("rule-check", "the index is {expected}", "the number is {expected}"),
+        ],
+        "shares": [
+            (
+                6,
+                "with too few columns, with the right number, and with too many",
+                "with too many columns, with the right number, and with too few",
+            ),
+            ("shares", "(too few, right, too many)", "(too many, right, too few)"),
+            (
+                "shares",
+                "return few / draws, right / draws, (draws - few - right) / draws",
+                "return (draws - few - right) / draws, right / draws, few / draws",
+            ),
+            (
+                "shares-check",
+                "sum(x < 0 for x in off) / draws, sum(x == 0 for x in off) / draws, sum(x > 0 for x in off)",
+                "sum(x > 0 for x in off) / draws, sum(x == 0 for x in off) / draws, sum(x < 0 for x in off)",
+            ),
+            ("figure", "[few for few, _, _ in found]", "[few for _, _, few in found]"),
+        ],
         "noise": [
             (2, r"return $\hat s$ with $\hat s^2 = nf", r"return §$\hat s$ with $\hat s^2 = nf"),
             ("noise", "ŝ, a number or infinity", "§ŝ, a number or infinity"),

@@ -52,17 +52,22 @@ def prepared(set_name):
     return namespace
 
 
-def grade(set_name, problem, answer=None, *, visible=False, spoilt=False, between="", there=None):
+def grade(set_name, problem, answer=None, *, visible=False, spoilt=False, between="", below=None, there=None):
     """Run the answer to one problem (None: the reference) and its check; the exception that it ends with, or None.
 
     visible: only what students see of the check. spoilt: in between, the notebook calls something else by each name
     that the answer does not use, imported and built-in ones too. between: code of the student's that runs there.
+    below: the same at the end of the answer's own cell, of which the grader keeps the names as they are then.
     there: the cells of a variant, not the master's."""
     namespace, there = dict(prepared(set_name)), there or cells(set_name)
     source = there[problem].source if answer is None else with_answer(there[problem].source, answer)
     check = there[f"{problem}-check"]
     try:
-        _run(source, f"{set_name}, {problem}", namespace)
+        _run(f"{source}\n{below or ''}", f"{set_name}, {problem}", namespace)
+        if below is not None:
+            from helpers.checks import keep  # here, since batch.py runs where helpers/ cannot be imported
+
+            keep(namespace, f"{source}\n{below}")
         if spoilt:
             used = set(re.findall(r"\w+", source))
             taken = [n for n in [*namespace, *dir(builtins)] if n not in used and not n.startswith("_")]

@@ -1,6 +1,7 @@
 """The graders grade: reference answers get the points, plausible wrong ones lose them, other right ones keep them; the
 committed student notebooks are those of the masters. test_grading.py has submissions, isolation and the gradebook."""
 
+import builtins
 import re
 import subprocess
 import sys
@@ -79,6 +80,50 @@ def test_no_cell_of_the_students_own_costs_a_right_answer_its_points(cell, monke
     finally:
         torch.set_default_dtype(before)
     assert errors == [None] * 4
+
+
+BELOW = [
+    "from numpy import *",
+    "from numpy import gradient, round, sum, abs",
+    "gradient = gradient(symmetric(6, 4, 4, seed=1), draw(6, seed=2), draw(4, 3, seed=3))",
+    "gradient = adjoint = rotation_between = keep_largest = 7",
+    "len = sum = max = min = abs = float = int = range = sorted = 7",
+    "torch = residual = U = draw = 7",
+    "from math import *\nfrom operator import *\nfrom random import *",
+    "import torch.nn.functional as torch",
+    "del torch",
+    "import builtins\nbuiltins.len = builtins.sorted = builtins.float = None",
+    "import builtins\nbuiltins.AssertionError = builtins.ValueError = KeyError",
+    "from helpers.certificates import *\nfrom helpers.networks import *\nfrom helpers.isometry import *",
+]
+
+
+def with_code_below(answer, place, cell):
+    """What comes of an answer to the gradient with a cell of the student's below it, or at the end of its own cell."""
+    code = {"below": cell} if place == "in the answer's cell" else {"below": "", "between": cell}
+    before = dict(vars(builtins))
+    try:
+        return answers.grade("ps1", "gradient", answer, **code)
+    finally:
+        vars(builtins).update(before)
+
+
+@pytest.mark.parametrize("cell", BELOW)
+@pytest.mark.parametrize("place", ["below", "in the answer's cell"])
+def test_what_stands_below_an_answer_costs_it_nothing(cell, place):
+    if place == "below" or not re.search(r"\btorch\b(?!\.)", cell):  # an answer whose own cell drops torch is wrong
+        assert with_code_below(None, place, cell) is None
+
+
+@pytest.mark.parametrize("cell", BELOW)
+def test_what_stands_below_a_wrong_answer_does_not_make_it_right(cell):
+    assert isinstance(with_code_below(("4 / len", "2 / len"), "below", cell), Exception)
+
+
+def test_a_correction_in_a_cell_below_counts():
+    right = answers.with_answer(answers.cells("ps1")["gradient"].source, "return gradient_of_mine(A, y, U)")
+    mine = re.sub("def gradient", "def gradient_of_mine", answers.cells("ps1")["gradient"].source)
+    assert with_code_below("return 0 * U", "below", f"{mine}\n\n{right}") is None
 
 
 @pytest.mark.parametrize(("set_name", "problem"), PROBLEMS)

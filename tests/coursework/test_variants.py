@@ -14,7 +14,8 @@ from variants import CONVENTIONS, drawn
 
 SETS = sorted(path.stem for path in answers.SOURCE.glob("ps*/ps*.ipynb"))
 SLOW = {("ps1", "pipeline"), ("ps4", "band"), ("ps2", "boundary"), ("ps3", "experiment"), ("ps5", "efficiency"),
-        ("ps6", "students"), ("ps6", "spectrum"), ("ps7", "training")}  # fmt: skip
+        ("ps6", "students"), ("ps6", "spectrum"), ("ps7", "training"), ("ps8", "shares"),
+        ("ps9", "adapter")}  # fmt: skip
 PROBLEMS = [
     pytest.param(name, problem, marks=pytest.mark.slow if (name, problem) in SLOW else ())
     for name in SETS

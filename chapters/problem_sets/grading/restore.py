@@ -17,6 +17,7 @@ from grading.collect import same_text
 
 UNFINISHED = "NotGraded"
 PASSED = '\n__import__("sys").stdout.write({!r});'  # the student may call `print` something else
+KEEP = '__import__("helpers.checks").checks.keep(globals(), {!r})'
 SAFE_TAG = r"/?(?:b|i|em|strong|sub|sup|br|hr|p|u|code|kbd|details|summary|table|thead|tbody|tr|td|th|ul|ol|li)\s*/?>"
 TARGET = re.compile(r"(\]\(\s*|\]:\s*)(<[^>\n]*>|[^\s)]*)")
 SAFE_TARGET = re.compile(
@@ -182,12 +183,18 @@ def _notes(masters, releases, submitted, chosen):
 
 def to_run(notebook):
     """The code to run, [(index of the cell, source, token or None)], and {index: token}. Each check ends by writing a
-    token of its own, drawn anew for each run: a check has passed when its token comes out, not when no error does."""
-    tokens = {i: secrets.token_hex(16) for i, cell in enumerate(notebook.cells) if is_check(cell)}
-    code = [(i, cell.source) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    return [
-        (i, source + PASSED.format(tokens[i]) if i in tokens else source, tokens.get(i)) for i, source in code
-    ], tokens
+    token of its own, drawn anew for each run: a check has passed when its token comes out, not when no error does.
+    After an answer, as cell -1, its names are kept for the check (`helpers.checks.keep`)."""
+    code, tokens = [], {}
+    for i, cell in enumerate(notebook.cells):
+        if is_check(cell):
+            tokens[i] = secrets.token_hex(16)
+            code.append((i, cell.source + PASSED.format(tokens[i]), tokens[i]))
+        elif cell.cell_type == "code":
+            code.append((i, cell.source, None))
+            if is_answer(cell) and not is_marked(cell):
+                code.append((-1, KEEP.format(cell.source), None))
+    return code, tokens
 
 
 def take_outputs(notebook, outputs, tokens, reason):
