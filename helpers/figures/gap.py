@@ -5,11 +5,11 @@ import numpy as np
 import torch
 
 from helpers import theory
-from helpers.figures.style import FADED, INK, SHADES, decorate, draw_threshold, line, points
+from helpers.figures.style import FADED, INK, SHADES, decorate, line, points
 from helpers.pruning import column_norms
 
 BAND = "#EBD9D3"
-RIGHT, WRONG, SAFE = "#0072B2", "#B3332B", "#DDEEE0"
+WRONG, SAFE = "#B3332B", "#DDEEE0"
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 NAMES = {"gaussian": "Gaussian", "rank-one": "rank-one"}
 
@@ -68,34 +68,6 @@ def forbidden_band(strengths, swept, smoothing):
     return figure
 
 
-def window(c_beta, c_lambda, ends, kappa, nu, here):
-    """The plane of natural scales: converged points `ends` at each pair of scales (flat arrays) and the three borders
-    of the guaranteed window for κ and noise norm ν; `here`: the scales (c_β, c_λ) of the page, a star."""
-    figure, ax = plt.subplots(figsize=(6.6, 4.4))
-    r, mu_r = ends[0].problem.r, ends[0].problem.mu_r
-    fine = np.geomspace(c_beta.min() / 1.6, c_beta.max() * 1.6, 200)
-    low, high = theory.working_window(fine, r, kappa)
-    noise = theory.fold_strength(nu, fine * mu_r / r) * r**0.5 / mu_r**1.5
-    floor = np.maximum(low, noise)
-    ax.fill_between(fine, floor, high, where=floor < high, color="#CFE6D4", linewidth=0)
-    ax.plot(fine, high, **line("theory", label=r"upper border, $2\sqrt{c_\beta}$"))
-    ax.plot(fine, low, **line("theory", linestyle="--", label="right border: threshold leaves the gap"))
-    ax.plot(fine, noise, **line("theory", linestyle=":", label="noise edge"))
-    kept = np.array([(column_norms(point.U) > point.penalty.threshold).sum() for point in ends])
-    clean = kept == np.array([point.m for point in ends])
-    for mask, look in (
-        ((kept == r) & clean, {"marker": "^", "color": RIGHT, "label": "right count, every other column is zero"}),
-        ((kept == r) & ~clean, {"marker": "o", "color": RIGHT, "mfc": "white", "label": "right count, some cut"}),
-        (kept != r, {"marker": "x", "color": WRONG, "label": "wrong count"}),
-    ):
-        ax.plot(c_beta[mask], c_lambda[mask], linestyle="none", markersize=7, **look)
-    ax.plot(*here, "*", color=SHADES[5], markeredgecolor=INK, markersize=14, label="this page", linestyle="none")
-    decorate(ax, xlabel=r"smoothing $c_\beta$", ylabel=r"strength $c_\lambda$", legend=False, xscale="log",
-             yscale="log", xlim=(fine[0], fine[-1]), ylim=(c_lambda.min() / 1.5, c_lambda.max() * 1.5))  # fmt: skip
-    figure.legend(loc="outside upper left", ncols=2, fontsize="small")
-    return figure
-
-
 def pruning_curves(curves, limit):
     """Loss and relative error after keeping the m largest columns, m = 0, …, k: `curves` maps a name of the cast to the
     pair; `limit` (k + 1,) is the prediction for a random frame."""
@@ -136,29 +108,6 @@ def counts(ends, verdicts):
              yticks=range(min(excess), max(excess) + 1), ylim=(min(excess) - 0.5, max(excess) + 1))  # fmt: skip
     ax.legend(loc="center left")
     _log_ticks(ax, "x", [0.03, 0.1, 0.3, 1, 3])
-    return figure
-
-
-def noise_sweep(levels, ends, predicted, edge, noise_edge):
-    """Column norms of converged points against the noise levels (T,), their predictions (T, d), the gap below `edge`,
-    and the noise level at which g_min = ν is expected."""
-    figure, ax = plt.subplots(figsize=(6.8, 3.9))
-    r, threshold = ends[0].problem.r, ends[0].penalty.threshold
-    ax.fill_between(levels, 0, edge, color=BAND, linewidth=0)
-    ax.plot(levels, np.where(predicted > 0, predicted, np.nan), **line("theory", label=None, linewidth=1.2))
-    ax.axvline(noise_edge, color=INK, linestyle=":", linewidth=1.5)
-    draw_threshold(ax, threshold)
-    for level, point in zip(levels, ends, strict=True):
-        norms = column_norms(point.S).sort(descending=True).values
-        ax.plot([level] * len(norms[:r]), norms[:r], **points("group Lasso", label=None, markersize=6))
-        ax.plot([level] * len(norms[r:]), norms[r:], "x", color=WRONG, markersize=6)
-    place = ax.get_xaxis_transform()
-    ax.text(noise_edge, 0.5, "noise edge, \nexpected ", ha="right", fontsize="small", transform=place)
-    ax.text(levels[-1], 0.55, "columns that\nfit noise", color=WRONG, ha="right", va="top", fontsize="small",
-            transform=place)  # fmt: skip
-    ax.text(levels[0], edge * 0.35, " no column here", color="#6B3A2C", fontsize="small")
-    ax.text(levels[-1], threshold * 0.93, r"threshold $2\sqrt{\beta}$", ha="right", va="top", fontsize="small")
-    decorate(ax, xlabel="noise $s$", ylabel="column norm", ylim=(0, None), legend=False)
     return figure
 
 

@@ -1,6 +1,6 @@
-// Chapter 4: a point in the working window, and what a run there ends with: the gap, the threshold and the norms.
+// Chapter 8: a point in the working window, and what a run there ends with: the gap, the threshold and the norms.
 // p: d, r, n, noise; c_beta, c_lambda of the page; map, the ends [low, high] of the scales. M has r eigenvalues 1, and k = d.
-lab.mount("gap", (fig, p) => {
+lab.mount("untuned_window", (fig, p) => {
   const { d, r } = p, { theory: t } = lab, now = { n: p.n, noise: p.noise, beta: p.c_beta, lambda: p.c_lambda };
   const map = fig.plot({ x: p.map.c_beta, y: p.map.c_lambda, log: "xy", height: 300, xlabel: "smoothing c_β", ylabel: "strength c_λ", label: "The working window" });
   const norms = fig.plot({ x: [0.4, d + 0.6], y: [0, 1.25], height: 300, xlabel: "column, largest first", ylabel: "norm ‖uᵢ‖", label: "Column norms at the end of a run", xticks: Array.from({ length: d }, (_, i) => i + 1).filter((i) => d < 10 || i % 2) });
