@@ -97,9 +97,9 @@ workflows: $(TOOLS)  ## check .github/workflows
 	$(BIN)/zizmor --offline .github/workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-release: book zip  ## notebooks and site as they are released, into _build/release
+release: book pdf zip  ## notebooks, volume and site as they are released, into _build/release
 	rm -rf _build/release && mkdir -p _build/release
-	cp prune-greedily.zip _build/release/
+	cp prune-greedily.zip _build/html/book.pdf _build/release/
 	$(BIN)/python -m zipfile -c _build/release/notebooks.zip chapters/*.ipynb chapters/problem_sets/release prune-greedily.zip
 	$(BIN)/python -m zipfile -c _build/release/site.zip _build/html
 

@@ -93,17 +93,3 @@ def mended(html):
     for pattern, replacement in REPAIRS.items():
         html = re.sub(pattern, replacement, html)
     return html
-
-
-def offer_volume(site):
-    """Put the whole book as PDF, when `make pdf` has printed it, among the downloads of every page."""
-    for path in Path(site).rglob("*.html"):
-        html = path.read_text(encoding="utf-8")
-        if "book.pdf" not in html:
-            up = "../" * (len(path.relative_to(site).parts) - 1)
-            entry = (
-                f'<li><a href="{up}book.pdf" class="btn btn-sm dropdown-item"><span class="btn__icon-container">'
-                '<i class="fas fa-download"></i></span><span class="btn__text-container">the whole book, .pdf</span>'
-                "</a></li>"
-            )
-            path.write_text(re.sub(r'(<ul class="dropdown-menu">)', rf"\1{entry}", html, count=1), encoding="utf-8")

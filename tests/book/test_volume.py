@@ -1,35 +1,46 @@
-"""The volume: pages in the order of the sidebar, ids and links that still meet when all stand in one file."""
+"""The volume: pages in the order of the sidebar, ids and links that still meet, the numbers of the sheets."""
 
+import io
+import re
 import sys
 
 import pytest
-from notebooks import ROOT
+from notebooks import CHAPTERS, ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 import volume
 
-PAGE = """<html><head><link rel="stylesheet" href="../_static/book.css"></head><body><nav class="bd-docs-nav">
+PAGE = """<html><head><link rel="stylesheet" href="{style}"></head><body><nav class="bd-docs-nav">
 <a class="reference" href="#">Book</a><p class="caption">Theory</p><ul>
-<li><a class="reference" href="01_one.html">One</a>
-<ul><li><a class="reference" href="proofs/01_one.html">Proofs of 1</a></li></ul></li></ul></nav>
-<article class="bd-article"><h1>Book#</h1><p id="a">A</p><a href="01_one.html#b">b</a><img src="../_images/x.png">
-<script>1</script></article><p class="component-author">By us</p></body></html>"""
-PAGES = ["chapters/index.html", "chapters/01_one.html", "chapters/proofs/01_one.html"]
+<li><a class="reference" href="01_one.html">1. One</a></li><li><a class="reference" href="proofs.html">Proofs</a>
+<ul><li><a class="reference" href="proofs/01_one.html">Proofs of chapter 1</a></li></ul></li></ul></nav>
+<div class="dropdown dropdown-download-buttons"><ul class="dropdown-menu"></ul></div>
+<article class="bd-article"><h1>{title}<a class="headerlink" href="#">#</a></h1>
+<p id="a">A</p><p><a href="01_one.html#thm-1-1">b</a></p>
+<img src="../_images/x.png">
+<details><summary>Proof</summary>So.</details><button>Run</button><script>1</script>{more}</article>
+<p class="component-author">By us</p></body></html>"""
+STATEMENT = '<p style="height: 900mm">Long.</p><blockquote id="thm-1-1">Lemma 1.1</blockquote>'
+LISTED = '<h2>Proofs of chapter 1</h2><ul><li><p><a href="proofs/01_one.html#thm-1-1">Lemma 1.1</a></p></li></ul>'
+PAGES = ["chapters/index.html", "chapters/01_one.html", "chapters/proofs.html"]
+STYLE = (CHAPTERS / "_static" / "print.css").as_uri()
+OF_LEMMA = "chapters-01_one--thm-1-1"
 
 
 @pytest.fixture
 def site(tmp_path):
-    for name in PAGES:
+    texts = [("Book", '<span id="on-paper"></span>'), ("1. One", STATEMENT), ("Proofs", LISTED)]
+    for name, (title, more) in zip(PAGES, texts, strict=True):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(PAGE, encoding="utf-8")
+        path.write_text(PAGE.format(title=title, more=more, style=STYLE), encoding="utf-8")
     return tmp_path
 
 
-def test_pages_come_in_the_order_of_the_sidebar(site):
+def test_pages_come_in_the_order_of_the_sidebar_without_those_that_repeat_the_chapters(site):
     assert volume.contents(site) == [
-        (0, "Book", PAGES[0]), (0, "Theory", None), (0, "One", PAGES[1]), (1, "Proofs of 1", PAGES[2]),
+        ("About this book", PAGES[0]), ("Theory", None), ("1. One", PAGES[1]), ("Statements", PAGES[2]),
     ]  # fmt: skip
 
 
@@ -37,25 +48,61 @@ def test_pages_come_in_the_order_of_the_sidebar(site):
     ("address", "leads"),
     [
         ("#a", "#chapters-01_one--a"),
-        ("proofs/01_one.html#thm-1-1", "#chapters-proofs-01_one--thm-1-1"),
+        ("proofs/01_one.html#prf-1-1", f"#{OF_LEMMA}"),
         ("index.html", "#chapters-index"),
         ("https://doi.org/10.1/x", "https://doi.org/10.1/x"),
         ("../_sources/x.md", None),
     ],
 )
 def test_links_lead_within_the_volume_or_to_the_web(address, leads):
-    assert volume._leads(address, "chapters/01_one.html", PAGES) == leads
+    assert volume.leads(address, "chapters/01_one.html", PAGES) == leads
 
 
-def test_an_article_has_ids_of_its_own_and_no_script(site):
+def test_an_article_is_open_has_ids_of_its_own_and_nothing_to_press(site):
     text = volume.article(site, PAGES[0], PAGES)
     assert 'id="chapters-index--a"' in text
-    assert 'href="#chapters-01_one--b"' in text
+    assert f'href="#{OF_LEMMA}"' in text
     assert 'src="_images/x.png"' in text
+    assert '<details open="">' in text
     assert "<script" not in text
+    assert "<button" not in text
 
 
-def test_the_contents_have_the_numbers_of_the_sheets(site):
-    text = volume.volume(site, {PAGES[1]: 7})
-    assert '<a href="#chapters-01_one">One</a><span>7</span>' in text
+def test_contents_and_statements_wait_for_the_numbers_of_their_sheets(site):
+    text = volume.volume(site)
+    assert '<span class="sheet" data-leads="chapters-01_one"></span><a href="#chapters-01_one">1. One</a>' in text
+    assert f'<span class="sheet" data-leads="{OF_LEMMA}"></span><a href="#{OF_LEMMA}">Lemma 1.1</a>' in text
+    assert "<h2>Chapter 1</h2>" in text
     assert text.count("<article") == 3
+
+
+def test_the_site_offers_the_volume_once_however_often_it_is_printed(site):
+    for words in ("PDF, 7 pages", "PDF, 8 pages"):
+        volume.offer(site, words)
+    cover, chapter = ((site / page).read_text(encoding="utf-8") for page in PAGES[:2])
+    assert cover.count('href="../book.pdf"') == 2
+    assert "PDF, 8 pages" in cover
+    assert chapter.count('href="../book.pdf"') == 1
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.mark.slow
+def test_the_numbers_are_those_of_the_sheets_where_the_words_stand(browser, site):
+    from pypdf import PdfReader
+
+    reader = PdfReader(io.BytesIO(volume.printed(browser, site, volume.volume(site))))
+    texts = [page.extract_text(extraction_mode="layout") for page in reader.pages]
+    for words, listed in (("1. One", texts[1]), ("Statements", texts[1]), ("Lemma 1.1", texts[-1])):
+        number = re.search(rf"{words} +(\d+)", listed)[1]
+        assert words in texts[int(number) - 1]
+        assert texts[int(number) - 1].split()[-1] == number
+    assert reader.metadata.title == "Book"
+    assert reader.metadata.author == "us"
+    assert "1. One" in {place.title for place in reader.outline if not isinstance(place, list)}
