@@ -4,8 +4,6 @@ import math
 import re
 from numbers import Integral, Real
 
-from IPython.display import Markdown
-
 DIGIT, POINT, END = "\u2007", "\u2008", "\u2060"  # spaces as wide as a digit and a point; keeps spaces before it
 
 
@@ -15,6 +13,8 @@ def table(rows, columns=("claim", "predicted", "measured"), *, precision=4):
     rows: sequences of texts and numbers, one entry a column; a text may hold `$` formulas, in them \\vert for |.
     precision: significant digits of the numbers, at least 1. A column of numbers is aligned at the decimal point.
     """
+    from IPython.display import Markdown  # here, since what only computes needs no notebook
+
     rows = [[_plain(value) for value in row] for row in rows]
     if any(len(row) != len(columns) for row in rows):
         raise ValueError(f"every row must have {len(columns)} entries, one for each of the columns")
