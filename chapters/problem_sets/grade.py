@@ -15,12 +15,14 @@ import os
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from grading import collect, jobs, pages, record, restore, sandbox  # noqa: E402
+try:
+    from grading import collect, jobs, pages, record, restore, sandbox
+    from tqdm import tqdm
+except ImportError as error:
+    sys.exit(f"Nothing was graded. {error}: see the installation on the page Teaching.")
 
 NEED_A_LOOK = 3
 

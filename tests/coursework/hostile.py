@@ -108,6 +108,47 @@ found += [f"{children} threads"] if children > 400 else []
 PROBES = {"reads": READS, "environment": ENVIRONMENT, "network": NETWORK, "processes": PROCESSES, "writes": WRITES,
           "rights": RIGHTS, "disk": DISK, "threads": PIDS}  # fmt: skip
 
+# What a submission may change around it, for itself or for those after it: {what: (code, what to look at)}
+WRITE = """
+import os, pathlib, site, sys
+home = pathlib.Path.home()
+def write(text, *places):
+    for place in map(pathlib.Path, places):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        except OSError:
+            pass
+"""
+PACKAGES = "[*site.getsitepackages(), site.getusersitepackages()]"
+CHANGES = {
+    "pip install": ('%pip install -q "tqdm==4.66.5"', "import tqdm\nprint(tqdm.__version__)"),
+    "pip install --user": ('!pip install -q --user "tqdm==4.66.5"', "import tqdm\nprint(tqdm.__file__)"),
+    "a package": (f"write('x = 1', *[p + '/mine.py' for p in {PACKAGES}])",
+                  "import importlib.util\nprint(importlib.util.find_spec('mine'))"),
+    "sitecustomize": (f"write('import sys; sys.mine = 1', *[p + '/sitecustomize.py' for p in {PACKAGES}])",
+                      "import sys\nprint(hasattr(sys, 'mine'))"),
+    "a .pth file": (f"write('import sys; sys.mine = 1', *[p + '/mine.pth' for p in {PACKAGES}])",
+                    "import sys\nprint(hasattr(sys, 'mine'))"),
+    "helpers": ("import helpers.checks\nwrite('same = lambda *a, **k: None', helpers.checks.__file__)",
+                "import helpers.checks\nprint(helpers.checks.same.__name__)"),
+    "helpers beside": ("write('', 'helpers/__init__.py', '/book/chapters/torch.py', 'torch.py')",
+                       "import torch\nprint(torch.__file__)"),
+    "IPython's start": ("write('mine = 1', home / '.ipython/profile_default/startup/a.py',"
+                        " os.environ['IPYTHONDIR'] + '/profile_default/startup/a.py')", "print('mine' in globals())"),
+    "a kernel": ("write('{}', home / '.local/share/jupyter/kernels/python3/kernel.json',"
+                 " os.environ['JUPYTER_DATA_DIR'] + '/kernels/python3/kernel.json')",
+                 "from jupyter_client import kernelspec as k\nprint(k.find_kernel_specs())"),
+    "matplotlibrc": ("write('lines.linewidth: 77', 'matplotlibrc', os.environ['MPLCONFIGDIR'] + '/matplotlibrc')",
+                     "import matplotlib\nprint(matplotlib.rcParams['lines.linewidth'])"),
+    "home": ("write('x', home / '.mine', home / '.bashrc')", "!ls -a ~ | grep -e mine -e bashrc || echo none"),
+    "temporary files": ("write('x', '/tmp/mine', '/dev/shm/mine', '/var/tmp/mine', 'mine')",
+                        "!ls /tmp/mine /dev/shm/mine /var/tmp/mine mine 2>/dev/null || echo none"),
+    "variables": ("os.environ['MINE'] = '1'\nos.putenv('MINE', '1')", "import os\nprint(os.environ.get('MINE'))"),
+    "a limit": ("import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))",
+                "import resource\nprint(resource.getrlimit(resource.RLIMIT_NOFILE))"),
+}  # fmt: skip
+
 # These have to be stopped, or to fail: (code, a word of how it ended)
 BOMBS = {
     "forks": ("import os\nwhile True:\n    os.fork()", "more than"),

@@ -121,11 +121,15 @@ def test_marks_by_hand_reach_the_gradebook_and_survive(graded, tmp_path):
         "right-reference;ps9;open;1;\n": "no submission to ps9",
         good.replace("3,5", "3"): "second",
     }
+    course = record.Course(grades, GRADE.with_name("nbgrader_config.py"))
     for bad, reason in wrong.items():
         marks.write_text(head + good + bad)
-        said = grade("--marks-only", "--grades", grades, "--by-hand", marks, expect=1)
-        assert reason in said
-        assert lines(grades)["right-reference"]["manual_points"] == "0"
+        with pytest.raises(ValueError, match=reason):
+            course.mark_by_hand(marks)
+    course.gradebook.close()
+    said = grade("--marks-only", "--grades", grades, "--by-hand", marks, expect=1)
+    assert said.splitlines()[0].startswith("Nothing was taken over. ")
+    assert lines(grades)["right-reference"]["manual_points"] == "0"
     marks.write_text(head + good)
     assert "1 mark taken over" in grade("--marks-only", "--grades", grades, "--by-hand", marks)
     page = (grades / "feedback" / "right-reference" / "ps1" / "ps1.html").read_text(encoding="utf-8")
@@ -302,6 +306,19 @@ def master(edit, *words):
     return breaks
 
 
+def renamed(package):
+    """Breaks a run: the package's folder has another name, as after an update that was cut off."""
+
+    def breaks(class_, place):
+        there = Path(importlib.util.find_spec(package).origin).resolve().parent
+        around = ["bwrap", "--cap-add", "ALL", "--dev-bind", "/", "/", "--tmpfs", str(there.parent)]
+        for path in sorted(there.parent.iterdir()):
+            around += ["--bind", str(path), f"{path}{'_off' if path == there else ''}"]
+        return {"around": around}
+
+    return breaks
+
+
 def no_kernel(class_, place):
     """Breaks a run: ipykernel is an empty folder."""
     kernel = Path(importlib.util.find_spec("ipykernel").origin).resolve().parent
@@ -320,6 +337,10 @@ def words(*given):
 # {what is broken: (what breaks it and returns options of `grade`, a word of the sentence)}
 BROKEN = {
     "no kernel": (no_kernel, "no kernel starts here"),
+    "ipykernel renamed": (renamed("ipykernel"), "no kernel starts here"),
+    "jupyter_client renamed": (renamed("jupyter_client"), "No module named 'jupyter_client'"),
+    "nbgrader renamed": (renamed("nbgrader"), "No module named 'nbgrader'"),
+    "torch renamed": (renamed("torch"), "the master's own answers to ps1 lose points here"),
     "no bubblewrap": (without("bwrap"), "bwrap is not installed"),
     "no prlimit": (without("prlimit"), "prlimit is not installed"),
     "wrong master": (master(lambda s: s.replace("return 4 / len", "return 2 / len")),
@@ -379,6 +400,27 @@ def test_hostile_code_reaches_nothing(name, box, tmp_path, monkeypatch):
     texts = [output["text"] for output in outcome.outputs[0] if output["output_type"] == "stream"]
     assert texts, outcome
     assert json.loads(texts[-1].splitlines()[-1]) == []
+
+
+@pytest.fixture(scope="module")
+def looks(box):
+    """What one sandbox sees before, and another one after, a third has tried to change what is around it."""
+
+    def look():
+        outcome = box.run([(i, look, None) for i, (_, look) in enumerate(hostile.CHANGES.values())])
+        return [outcome.outputs[i][0].get("text") for i in range(len(hostile.CHANGES))]
+
+    before = look()
+    tried = box.run([(i, hostile.WRITE + code, None) for i, (code, _) in enumerate(hostile.CHANGES.values())])
+    return before, tried, look()
+
+
+@pytest.mark.parametrize("name", hostile.CHANGES)
+def test_what_a_submission_changes_around_it_the_next_one_does_not_find(name, looks):
+    (before, tried, after), i = looks, list(hostile.CHANGES).index(name)
+    assert i in tried.outputs, "it was tried"
+    assert before[i] is not None, "there was something to see"
+    assert after[i] == before[i]
 
 
 @pytest.mark.parametrize("name", hostile.BOMBS)

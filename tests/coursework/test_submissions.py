@@ -91,8 +91,12 @@ def test_every_encoding_of_an_editor_is_read(encoding, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "escape", ["\\ud83d", "\\udc00", "a\\ud83db", "\\ud83d\\ud83d", "\\u0000", "\\u2028", "\\ufeff"]
-)
+    "escape",
+    [
+        "\\ud83d", "\\udc00", "a\\ud83db", "\\ud83d\\ud83d", "\\ude00\\ud83d", "\\ud83d\\ude00\\ud83d", "\\u0000",
+        "\\u2028", "\\ufeff", "\\uffff", "\\u202e", "\\u001b[31m", "\\u007f", "x\\r\\u0085y",
+    ],
+)  # fmt: skip
 def test_every_text_that_json_allows_can_be_stored(escape, tmp_path):
     found = collected(tmp_path, ps1=with_answer("HALF").replace("HALF", escape).encode())
     assert found.status == "found"
@@ -123,10 +127,56 @@ def test_a_name_that_is_no_utf_8_is_shown_by_its_bytes(tmp_path):
     assert collect.label(collect.students(tmp_path)[0]) == "m\\udcfcller"
 
 
-def test_outputs_however_large_do_not_matter(tmp_path):
+MUCH = "x" * 21_000_000
+STREAM = {"output_type": "stream", "name": "stdout", "text": MUCH}
+
+
+def data(**bundle):
+    kinds = {kind.replace("_", "/"): value for kind, value in bundle.items()}
+    return [{"output_type": "display_data", "metadata": {}, "data": kinds}]
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        [STREAM],
+        [{**STREAM, "text": [MUCH[:70] + "\n"] * 300_000}],
+        [{**STREAM, "text": "y"}] * 30_000,
+        data(image_png="iVBORw0KGgo" + MUCH),
+        data(text_html=f"<table>{MUCH}</table>", text_plain="a frame"),
+        data(application_pdf=MUCH),
+        data(application_json={"points": [0.1] * 300_000}),
+        [{"output_type": "error", "ename": "E", "evalue": MUCH, "traceback": []}],
+        [{"output_type": "error", "ename": "E", "evalue": "", "traceback": [MUCH]}],
+        MUCH,
+        [None, 7, [MUCH]],
+        {"output_type": MUCH},
+    ],
+)
+def test_outputs_however_large_or_odd_do_not_matter(outputs, tmp_path):
     notebook = batch.solved()
-    batch.named(notebook, "figure").outputs = [nbformat.v4.new_output("stream", name="stdout", text="x" * 21_000_000)]
+    batch.named(notebook, "figure").update(outputs=outputs)
+    found = collected(tmp_path, ps1=notebook)
+    assert (found.status, found.notes) == ("found", [])
+    assert found.cells == collected(tmp_path / "other", ps1=batch.solved()).cells
+
+
+@pytest.mark.parametrize("place", ["metadata", "a cell's metadata", "another cell"])
+def test_nor_does_what_is_large_elsewhere(place, tmp_path):
+    notebook = batch.solved()
+    where = {"metadata": notebook, "a cell's metadata": notebook.cells[0], "another cell": new_code_cell("1")}[place]
+    where.metadata["widgets"] = {"state": MUCH}
+    notebook.cells += [where] * (place == "another cell")
     assert collected(tmp_path, ps1=notebook).status == "found"
+
+
+def test_a_notebook_in_the_format_of_old_editors_is_read(tmp_path):
+    old = nbformat.convert(batch.solved(), 3)
+    assert "worksheets" in old
+    found = collected(tmp_path, ps1=old)
+    new = collected(tmp_path / "other", ps1=batch.solved())
+    assert (found.status, found.notes) == ("found", [])
+    assert [(c.kind, c.source, c.name) for c in found.cells] == [(c.kind, c.source, c.name) for c in new.cells]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def read_cells(path):
         notebook = json.loads(text)
     except json.JSONDecodeError:
         raise ValueError(f"is not a notebook: it is not JSON{_looks_like(text)}") from None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    cells = notebook.get("cells", _of_format_3(notebook)) if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise ValueError("is not a notebook of format 4: it has no list of cells")
     lost = []
@@ -153,6 +153,13 @@ def read_cells(path):
     if lost:
         notes.append(f"pictures that are missing or broken: {', '.join(map(label, dict.fromkeys(lost)))}")
     return cells, notes
+
+
+def _of_format_3(notebook):
+    """The cells of a notebook of the format before 4, None if there are none."""
+    sheets = notebook["worksheets"] if isinstance(notebook.get("worksheets"), list) else []
+    lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    return [cell for cells in lists if isinstance(cells, list) for cell in cells] or None
 
 
 def _decoded(data):
@@ -182,7 +189,7 @@ def _cell(raw, folder, lost):
     """A `Cell`, or None for what holds no text. `lost` gets the names of pictures that are not there."""
     if not isinstance(raw, dict) or raw.get("cell_type") not in CELL_KINDS:
         return None
-    source = raw.get("source", "")
+    source = raw.get("source", raw.get("input", ""))
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     if not isinstance(source, str) or not source.strip():

@@ -22,7 +22,7 @@ import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets.config import Config
+from traitlets.config import PyFileConfigLoader
 from traitlets.log import get_logger
 
 from grading.collect import label
@@ -50,11 +50,10 @@ class Course:
         if scripts not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
         shutil.copyfile(settings, folder / "nbgrader_config.py")
-        config = Config()
-        config.CourseDirectory.root = str(folder)
         with quiet():
+            config = PyFileConfigLoader(settings.name, str(settings.parent)).load_config()
+            config.CourseDirectory.root = str(folder)
             self.api = NbGraderAPI(config=config)
-            self.api.config.merge(_settings(settings))
             try:
                 self.gradebook = Gradebook(self.api.coursedir.db_url)
             except SQLAlchemyError as error:
@@ -106,7 +105,7 @@ class Course:
 
     def version(self, name):
         """A fingerprint of the set's master as it was graded with."""
-        return fingerprint([self.folder / "source" / name / f"{name}.ipynb"])
+        return hashlib.sha256((self.folder / "source" / name / f"{name}.ipynb").read_bytes()).hexdigest()
 
     def place(self, student, set_name):
         """Where the notebook of a run is kept."""
@@ -227,11 +226,6 @@ def identifier(student):
     return plain
 
 
-def fingerprint(paths):
-    """A hash of the contents of these files."""
-    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(paths))).hexdigest()
-
-
 def _same(student):
     """A name as a spreadsheet may give it back: composed letters, no mark against formulas, no space around it."""
     return unicodedata.normalize("NFC", label(student)).strip().lstrip("'")
@@ -258,13 +252,6 @@ def _plain(value):
     if isinstance(value, float):
         return f"{value:g}"
     return "'" + value if value[:1] in ("=", "+", "-", "@") else value
-
-
-def _settings(path):
-    """What nbgrader_config.py sets."""
-    config = Config()
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"get_config": lambda: config})
-    return config
 
 
 @contextmanager
