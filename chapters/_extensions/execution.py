@@ -6,15 +6,18 @@ myst-nb keeps executed notebooks in a cache keyed on their code alone. This exte
 - damaged entries are removed, so that their notebooks run again, and an unreadable cache starts afresh;
 - notebooks that are not in the cache run side by side, one a processor, before Sphinx reads them one by one.
 
-At the end it prints how long each chapter took, and names the chapter, cell and error where one failed.
+At the end it prints how long each chapter took, and names the chapter, cell and error where one failed. Where the
+machine is at fault, a full disk say, the last line says so.
 """
 
+import atexit
 import hashlib
 import json
 import os
 import platform
 import re
 import shutil
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
@@ -26,10 +29,16 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.executors.utils import single_nb_execution
 from jupyter_core.utils import ensure_event_loop
+from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+FAULTS = {  # of the machine: what an error says, what that means
+    "No space left on device|disk is full": "the disk is full. What has run is kept: make room and build again",
+    "Read-only file system|Permission denied|readonly database": "a folder cannot be written; jupyter-book's option "
+    "--path-output FOLDER builds elsewhere",
+}
 
 
 def setup(app):
@@ -38,6 +47,7 @@ def setup(app):
     app.connect("builder-inited", check_cache, priority=900)  # after myst-nb has settled where the cache is
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", note_cached)
+    app.connect("build-finished", blame, priority=1)  # before handlers that write
     app.connect("build-finished", report, priority=900)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
@@ -53,12 +63,23 @@ def dependency_key(root, patterns):
 
 def check_cache(app):
     """Make sure that what myst-nb finds in its cache is valid."""
+    try:
+        str(app.srcdir).encode()
+    except UnicodeEncodeError:  # nothing that stores a path would accept it
+        raise ConfigError("this Python reads names of folders as ASCII, and the book's has other letters: "
+                          "set the environment variable PYTHONUTF8=1, or move the book") from None  # fmt: skip
     app.execution_started = time.time()
     app.execution_ran = set()  # documents that ran side by side in this build
     app.execution_cached = {}  # document name -> whether its outputs came from the cache
     folder = Path(app.env.mystnb_config.execution_cache_path)
     stored, key = folder / "key.txt", dependency_key(app.srcdir, app.config.execution_depends)
     app.execution_rerun = not stored.is_file() or stored.read_text(encoding="utf8") != key
+    if folder.is_dir():
+        try:
+            os.utime(folder)
+        except OSError as error:
+            blame(app, error)
+            raise
     if app.execution_rerun and folder.is_dir():
         drop(folder, "what the notebooks depend on (helpers/, data, requirements.txt, Python) has changed")
     try:
@@ -160,6 +181,13 @@ def note_cached(app, name, source):
         notebook = nbformat.reads(source[0], as_version=4)
         hashkey = get_cache(folder).create_hashed_notebook(notebook)[1]
         app.execution_cached[name] = cache_file(folder, hashkey).is_file() and name not in app.execution_ran
+
+
+def blame(app, exception):
+    """Where the machine is at fault, let one sentence say so after all that Sphinx and Jupyter Book have to say."""
+    for pattern, fault in FAULTS.items():
+        if exception and re.search(pattern, str(exception)):
+            atexit.register(print, f"FAILED the build: {fault}.\n({exception})", file=sys.stderr)
 
 
 def report(app, exception):

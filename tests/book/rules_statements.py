@@ -142,6 +142,13 @@ def solutions_of(document):
     return found
 
 
+def solutions_to_run(document):
+    """{"2.1": code} that runs a solution on a copy of the chapter's names, so that none leans on another."""
+    joined = {number: "\n".join(blocks) for number, blocks in solutions_of(document).items() if blocks}
+    run = "exec(compile({!r}, 'the solution of Exercise {}', 'exec'), dict(globals()))"
+    return {number: run.format(code, number) for number, code in joined.items()}
+
+
 def numbering(what, numbers, chapter):
     """Complaints about a list of (number, cell) that should run c.1, c.2, ..."""
     for expected, (number, cell) in enumerate(numbers, 1):

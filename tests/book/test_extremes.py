@@ -1,14 +1,16 @@
-"""Every chapter runs with all its parameters at the low end of their ranges, and with all at the high end."""
+"""Every chapter runs with all its parameters at the low end of their ranges, and again with all at the high end."""
 
 import ast
+import re
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from notebooks import CHAPTERS, chapter_paths, read
+from notebooks import CHAPTERS, read
+from parametrised import every_chapter
 from rules_cells import assigned, parameter_ranges
-from rules_statements import solutions_of
+from rules_statements import solutions_to_run
 
 SECONDS_PER_CELL = 240
 
@@ -32,26 +34,33 @@ def at_an_end(document, end):
     return lines
 
 
+def at_both_ends(path):
+    """The chapter's cells and solutions with all parameters at their low ends, then all once more at the high ends."""
+    document, cells = read(path), []
+    for end in (0, 1):
+        lines = at_an_end(document, end)
+        assert lines, "no parameter with a range"
+        for cell in nbformat.read(path, as_version=4).cells:
+            if "parameters" in cell.metadata.get("tags", []):
+                seed = re.sub(r"(?m)^SEED = .*", f"SEED = {20 + 20 * end}", cell.source)
+                cell.source = "\n".join([seed, *lines])
+            cells.append(cell)
+        cells += [nbformat.v4.new_code_cell(source) for source in solutions_to_run(document).values()]
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [0, 1], ids=["low", "high"])
-@pytest.mark.parametrize("path", chapter_paths(), ids=lambda path: path.name)
-def test_chapter_and_solutions_run_at_the_ends_of_all_ranges_at_once(path, end):
-    document, notebook = read(path), nbformat.read(path, as_version=4)
-    lines = at_an_end(document, end)
-    assert lines, "no parameter with a range"
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            cell.source += "\n" + "\n".join(lines)
-    for number, blocks in solutions_of(document).items():
-        code = "\n".join(blocks)
-        source = f"exec(compile({code!r}, 'the solution of Exercise {number}', 'exec'), dict(globals()))"
-        notebook.cells.append(nbformat.v4.new_code_cell(source))
+@every_chapter
+def test_chapter_runs_at_the_low_ends_of_all_ranges_and_again_at_the_high_ends(path):
+    """As a reader does who changes the parameters, and the seed, and runs everything again in the same kernel."""
+    notebook = nbformat.v4.new_notebook(cells=at_both_ends(path))
     where = {"metadata": {"path": str(CHAPTERS)}}
     client = NotebookClient(notebook, timeout=SECONDS_PER_CELL, kernel_name="python3", resources=where)
     try:
         client.execute()
     except CellExecutionError as error:
-        pytest.fail(f"{path.name} with {'; '.join(lines)}:\n{error}")
+        end = "low" if client.code_cells_executed <= len(notebook.cells) // 2 else "high"
+        pytest.fail(f"{path.name} at the {end} ends:\n{error}")
 
 
 def test_ends_are_taken_in_order_and_may_depend_on_what_stands_before(tmp_path):

@@ -13,9 +13,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from chapter_runs import environment, stand_in_repository, with_address
 from coursework import answers
 from coursework.answers import CHAPTERS
+from setup_cell import environment, stand_in_repository, with_address
 
 SETS = sorted(path.stem for path in answers.SOURCE.glob("ps*/ps*.ipynb"))
 PROBLEMS = [(name, problem) for name in SETS for problem in answers.coding_problems(name)]

@@ -1,8 +1,8 @@
 """Every chapter and problem set alone, as a reader without the repository runs it: `make alone`.
 
-`python tests/tools/alone.py [--jobs N] [NOTEBOOK ...]`: each notebook is copied into an empty folder, with nothing
-beside it but prune-greedily.zip (see pack.py), and runs there from top to bottom with the packages of the Python that
-runs this script. Problem sets run with their solutions. The last line counts; the exit status is 1 if one failed.
+`python tests/tools/alone.py [--jobs N] [NOTEBOOK ...]`: each notebook runs from top to bottom in an empty folder, with
+nothing beside it but prune-greedily.zip (see pack.py), with the packages of the Python that runs this script; it may
+leave no file there. Problem sets run with their solutions. The last line counts; the exit status is 1 if one failed.
 """
 
 import argparse
@@ -34,7 +34,8 @@ def run_alone(path, packed):
             NotebookClient(notebook, timeout=SECONDS_PER_CELL, kernel_name="python3", resources=resources).execute()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             return path, time.monotonic() - started, str(error)
-    return path, time.monotonic() - started, ""
+        left = {entry.name for entry in Path(folder).iterdir()} - {packed.name, NAME}
+    return path, time.monotonic() - started, f"it leaves {', '.join(sorted(left))} behind" if left else ""
 
 
 def main():

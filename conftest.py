@@ -1,0 +1,76 @@
+"""Shared by all tests: one thread, no window; and chapters that run once, with all that is looked at after their run.
+
+nbval makes each cell of a chapter a test. Here follow, in the kernel of the chapter and after its last cell, the code
+of every folded solution, and a look at the figures that appeared.
+"""
+
+import os
+
+import matplotlib
+import nbformat
+import pytest
+import torch
+from nbval.plugin import IPyNbCell, IPyNbFile
+from notebooks import read
+from parametrised import none_of
+from rules_figures import outputs
+from rules_statements import solutions_to_run
+
+matplotlib.use("Agg")  # here only, not in the environment: the kernels that run chapters draw inline
+torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    """Chapters first, the last of them foremost: what takes longest begins first."""
+    chapters = [item for item in items if isinstance(item.parent, Chapter)]
+    chapters.sort(key=lambda item: item.path, reverse=True)
+    others = [item for item in items if not isinstance(item.parent, Chapter)]
+    items[:] = chapters + others
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    collectors = yield
+    return [Chapter.from_parent(c.parent, path=c.path) if isinstance(c, IPyNbFile) else c for c in collectors]
+
+
+class Chapter(IPyNbFile):
+    """A notebook's cells, the solutions of its exercises, its figures: a test each, in this order."""
+
+    def collect(self):
+        self.cells = list(super().collect())
+        yield from self.cells
+        plain = {"cell_num": len(self.cells), "options": dict.fromkeys(("skip", "check", "check_exception"), False)}
+        for number, source in solutions_to_run(read(self.path)).items():
+            cell = nbformat.v4.new_code_cell(source)
+            yield IPyNbCell.from_parent(self, name=f"Solution {number}", cell=cell, **plain)
+        yield Figures.from_parent(self, name="Figures")
+
+
+class Figures(pytest.Item):
+    """A test that each figure that appeared is described."""
+
+    def runtest(self):
+        document = read(self.path)
+        for cell, ran in zip(document.code, self.parent.cells, strict=True):
+            if ran.test_outputs is None:
+                pytest.skip("some cells did not run")
+            # a value is shown unless a semicolon follows: IPython looks into its history, and nbval keeps none
+            quiet = cell.source.rstrip().endswith(";")
+            cell.outputs = [o for o in ran.test_outputs if not (quiet and o.output_type == "execute_result")]
+        none_of(outputs(document), self.path)
+
+    def repr_failure(self, excinfo):
+        return str(excinfo.value)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.name}::Figures"
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A folder of this test session, the same one for all its worker processes, outside any checkout."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "book"
+    folder.mkdir(exist_ok=True)
+    return folder
