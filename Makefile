@@ -14,9 +14,11 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONUTF8 ?= 1
 # two processes share the files, longest first (conftest.py)
 SIDE_BY_SIDE := -n 2 --dist loadscope --no-loadscope-reorder
+WORDS := sensing landscape frames gap tuning quadratic digits untuned factors
+NUMBER = $(shell echo $(WORDS) | tr ' ' '\n' | grep -nx '$(WORD)' | cut -d: -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock workflows release strip clean
+.PHONY: help book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock workflows release strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +32,10 @@ book: $(STAMP)  ## build the book from clean into _build/html, warnings are erro
 
 test: $(STAMP)  ## unit tests, checks of the text, and every notebook from top to bottom
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+turn: $(STAMP)  ## after an edit that concerns one chapter, by its word in CONTRIBUTING: make turn WORD=gap
+	$(BIN)/python -m pytest -q $(wildcard tests/*/test_$(WORD).py tests/*/*/test_$(WORD).py) \
+	  $(addprefix tests/book/test_,dialect.py statements.py links.py) -k "test_$(WORD) or 0$(NUMBER)_"
 
 check: $(GRADING) $(TOOLS)  ## the slow tests: many seeds, long runs, grading, notebooks alone under Colab's versions, the built pages in a browser (`make book` first)
 	@if $(COLAB_PYTHON) -c '' 2>/dev/null; then $(MAKE) $(COLAB); \

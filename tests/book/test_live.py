@@ -44,6 +44,7 @@ def test_the_picture_stands_inside_and_the_script_is_that_of_the_figure(page):
     assert html.index("Before.") < inside.start() < inside.end() < html.index("After.")
 
 
+@pytest.mark.slow
 def test_it_comes_to_life(page):
     with chromium() as browser:
         shown = browser.new_page()

@@ -104,7 +104,10 @@ def in_browser(values):
         return browser.new_page().evaluate(f"(given) => {{ {CORE}\nreturn ({SCRIPT.strip()})(given); }}", values)
 
 
-@pytest.fixture(scope="module", params=[in_node, in_browser], ids=["node", "browser"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(in_node, id="node"), pytest.param(in_browser, id="browser", marks=pytest.mark.slow)],
+)
 def found(request):
     return request.param(given())
 

@@ -33,6 +33,7 @@ FIGURES = {  # name: parameters as the chapter's cell passes them
     "untuned": {"d": 12, "r": 2, "n": 200, "noise": 0.3, "weakest": 0.7, "seed": 0},
     "factors": {"rows": 20, "columns": 16, "r": 2, "k": 8, "share": 0.5, "strength": 0.3, "noise": 0.01, "seed": 0},
 }
+pytestmark = pytest.mark.slow
 TALL = 24  # pixels: the least size of what one can press
 
 
