@@ -21,6 +21,7 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath"]
 bibtex_bibfiles = ["works.bib"]
 mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {{"chtml": {{"scale": 0.92}}}}
 suppress_warnings = ["myst.header"]
 """
 
