@@ -2,9 +2,9 @@
 
     BOOK_DEVICE=cuda python -m pytest -p on_device tests/helpers      (tests/benchmarks/device.py runs it)
 
-Tensors that a test makes, and those of helpers that take no tensor (`MAKERS`), come to that device. Whatever else in
-helpers/ makes a tensor must put it where its inputs are: nothing is moved for it. Without BOOK_DEVICE nothing changes;
-where the device is not there, every test is skipped, and the summary says why.
+Tensors that a test makes, at its file's top too, and those of helpers that take no tensor (`MAKERS`, networks), come
+to that device. Whatever else in helpers/ makes a tensor must put it where its inputs are: nothing is moved for it.
+Without BOOK_DEVICE nothing changes; where the device is not there, every test is skipped, and the summary says why.
 """
 
 import os
@@ -23,7 +23,7 @@ HELPERS = str(Path(__file__).resolve().parents[1] / "helpers") + os.sep
 MAKERS = ("ground_truth", "gaussian_init", "random_frame", "random_low_rank")
 FACTORIES = (
     torch.randn, torch.rand, torch.randint, torch.randperm, torch.tensor, torch.as_tensor, torch.zeros, torch.ones,
-    torch.full, torch.eye, torch.arange, torch.linspace, torch.empty,
+    torch.full, torch.eye, torch.arange, torch.linspace, torch.logspace, torch.empty,
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class OnDevice(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func in FACTORIES and "device" not in kwargs and (self._of_a_test() or self._of_a_maker()):
+        if func in (*FACTORIES, torch.from_numpy) and kwargs.get("device") is None and (self._of_a_test() or self._of_a_maker()):
             return func(*args, **kwargs).to(self.device)
         if func in (torch.Tensor.numpy, torch.Tensor.__array__) and self._of_a_test():
             return func(args[0].cpu(), *args[1:], **kwargs)
@@ -68,13 +68,25 @@ def pytest_report_header():
     return f"the book's tensors live on: {DEVICE} {name}"
 
 
+def pytest_configure(config):
+    if DEVICE == "cpu" or not there(DEVICE):
+        return
+    hypothesis.settings.load_profile("device")
+    mode = OnDevice(DEVICE)
+    mode.__enter__()  # from here on: test files make tensors when they are read, too
+    config.add_cleanup(lambda: mode.__exit__(None, None, None))
+    from helpers.networks import QuadraticNetwork
+
+    made = QuadraticNetwork.__init__
+
+    def on_device(network, *sizes, **options):
+        made(network, *sizes, **options)
+        network.to(DEVICE)
+
+    QuadraticNetwork.__init__ = on_device
+
+
 @pytest.fixture(autouse=True)
-def _tensors_on_the_device():
+def _the_device_is_there():
     if not there(DEVICE):
         pytest.skip(f"BOOK_DEVICE={DEVICE}: torch {torch.__version__} finds no such device here")
-    if DEVICE == "cpu":
-        yield
-    else:
-        hypothesis.settings.load_profile("device")
-        with OnDevice(DEVICE):
-            yield

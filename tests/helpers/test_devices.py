@@ -58,8 +58,8 @@ def test_the_plugin_moves_what_tests_and_makers_create_and_nothing_else():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: run tests/benchmarks/device.py where one is")
 def test_the_loss_on_a_gpu_is_the_loss_on_the_cpu():
-    here = Empirical.sample(ground_truth(6, 2), 60, noise=0.1)
+    here = Empirical.sample(ground_truth(6, 2).cpu(), 60, noise=0.1)
     there = Empirical.sample(ground_truth(6, 2).cuda(), 60, noise=0.1)
-    U = gaussian_init(6, 3, scale=1.0)
+    U = gaussian_init(6, 3, scale=1.0).cpu()
     assert there.loss(U.cuda()).device.type == "cuda"
     torch.testing.assert_close(there.loss(U.cuda()).cpu(), here.loss(U), rtol=1e-12, atol=0)
