@@ -181,10 +181,12 @@ def main():
         sys.exit(f"While submissions ran, packages of your environment changed: {', '.join(sorted(changed))}. "
                  "Trust no mark: make the environment anew, and grade in a sandbox.")  # fmt: skip
     pending, failed = sum(line[8] > 0 for line in lines), sum(line[9] == "failed" for line in lines)
+    unread = sum(line[9] in ("missing", "unreadable") for line in lines)
+    unread = f", {unread} without a notebook that can be read" if unread else ""
     look = f"; {failed} NEED A LOOK: status failed" if failed else ""
     print(
         f"{len(lines)} submissions in {given.grades}/gradebook.csv, "
-        f"{pending} of them with answers to mark by hand{look}"
+        f"{pending} of them with answers to mark by hand{unread}{look}"
     )
     sys.exit(NEED_A_LOOK if failed else 0)
 

@@ -121,6 +121,7 @@ def write(text, *places):
             pass
 """
 PACKAGES = "[*site.getsitepackages(), site.getusersitepackages()]"
+BOOK = "import sys\nsys.path.insert(0, '/book')\n"
 CHANGES = {
     "pip install": ('%pip install -q "tqdm==4.66.5"', "import tqdm\nprint(tqdm.__version__)"),
     "pip install --user": ('!pip install -q --user "tqdm==4.66.5"', "import tqdm\nprint(tqdm.__file__)"),
@@ -130,8 +131,8 @@ CHANGES = {
                       "import sys\nprint(hasattr(sys, 'mine'))"),
     "a .pth file": (f"write('import sys; sys.mine = 1', *[p + '/mine.pth' for p in {PACKAGES}])",
                     "import sys\nprint(hasattr(sys, 'mine'))"),
-    "helpers": ("sys.path.insert(0, '/book')\nimport helpers.checks\nwrite('same = lambda *a, **k: None', helpers.checks.__file__)",
-                "import sys\nsys.path.insert(0, '/book')\nimport helpers.checks\nprint(helpers.checks.same.__name__)"),
+    "helpers": (f"{BOOK}import helpers.checks\nwrite('same = lambda *a, **k: None', helpers.checks.__file__)",
+                f"{BOOK}import helpers.checks\nprint(helpers.checks.same.__name__)"),
     "helpers beside": ("write('', 'helpers/__init__.py', '/book/chapters/torch.py', 'torch.py')",
                        "import torch\nprint(torch.__file__)"),
     "IPython's start": ("write('mine = 1', home / '.ipython/profile_default/startup/a.py',"

@@ -71,6 +71,8 @@ def test_messages_say_what_happened(graded):
     found = lines(graded[0])
     assert {n: found[n]["message"] for n, (_, _, word) in graded[1].items() if word not in found[n]["message"]} == {}
     assert {line["auto_max"] for line in found.values()} == {str(batch.ALL)}
+    unread = sum(status in ("missing", "unreadable") for _, status, _ in graded[1].values())
+    assert f", {unread} without a notebook that can be read" in graded[2]
 
 
 def test_answers_beside_their_cell_wait_for_a_marker(graded):

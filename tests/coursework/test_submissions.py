@@ -55,6 +55,7 @@ def with_answer(text, **more):
         (b"", "the file is empty"),
         (b" \n\t", "the file is empty"),
         (b"<!DOCTYPE html><html>", "a web page"),
+        (b"PK\x03\x04\x14\x00\xff\xfe homework.ipynb", "an archive"),
         (b'{"cells": [{"cell_type": "code", "sour', "cut off"),
         (b'<<<<<<< mine\n{"cells": []}\n=======\n{}\n>>>>>>> theirs', "git merge"),
         (b"[1, 2]", "no list of cells"),

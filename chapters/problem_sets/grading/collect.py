@@ -180,6 +180,8 @@ def _looks_like(text):
         return ", the file is empty"
     if start.startswith(("<!doctype", "<html")):
         return " but a web page"
+    if start.startswith("pk\x03\x04"):
+        return " but an archive, unpack it"
     if "<<<<<<<" in text and ">>>>>>>" in text:
         return ", marks of a git merge stand in it"
     return ", it seems cut off" if start.startswith("{") else ""
