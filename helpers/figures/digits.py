@@ -171,11 +171,13 @@ def recipe_row(name, sweeps):
     return row
 
 
-def pruner_rows(stored, keeps=(6, 10, 20)):
-    """Mean accuracies of the stored runs with a structured-pruning library, at some widths and the full one: rows
-    (units kept, one accuracy a method)."""
-    rows, found = stored["rows"], []
-    widths = np.array(rows["keep"])
-    for keep in (*keeps, widths.max()):
-        found.append((int(keep), *(np.array(rows[name])[widths == keep].mean() for name in LIBRARY)))
+def pruner_rows(stored, keeps=(6, 8, 10, 15, 20)):
+    """The stored runs with a structured-pruning library, at some widths and the full one: rows (units kept, the mean
+    accuracy of each method, the first method minus the library: mean ± its standard error, paired by seed)."""
+    rows, found = {name: np.array(values) for name, values in stored["rows"].items()}, []
+    for keep in (*keeps, rows["keep"].max()):
+        runs = [rows[name][rows["keep"] == keep] for name in LIBRARY]
+        lead = runs[0] - runs[-1]
+        error = lead.std(ddof=1) / len(lead) ** 0.5
+        found.append((int(keep), *(run.mean() for run in runs), f"{lead.mean():+.3f} ± {error:.3f}"))
     return found
