@@ -1,5 +1,6 @@
 """The other methods on tables with gaps do what their names say, and stored errors are recomputed."""
 
+import ast
 import json
 
 import pytest
@@ -31,6 +32,21 @@ def test_alternating_least_squares_solves_each_side():
     for i in range(len(table)):
         slope = V[seen[i]].T @ (V[seen[i]] @ U[i] - table[i, seen[i]]) + 0.3 * U[i]
         assert slope.norm() < 1e-9
+
+
+def test_told_least_squares_is_recomputed_and_needs_more_than_one_start():
+    rows = json.loads(bench.RESULTS.read_text(encoding="utf-8"))["rows"]
+    table, errors = bench.planted(3), {}
+    fit, _, unseen = bench.split_entries(table[0].shape, 3)
+    for method in (bench.TOLD, f"{bench.TOLD}, one start"):
+        key = ("planted", 3, method)
+        place = list(zip(rows["table"], rows["seed"], rows["method"], strict=True)).index(key)
+        rank, ridge, start = ast.literal_eval(rows["setting"][place])
+        X = bench.least_squares(table[1], fit, rank, ridge, 100 * start + 3)
+        errors[method] = (X - table[0])[unseen].square().mean().sqrt().item()
+        assert rank == rows["rank"][place] == 3
+        assert errors[method] == pytest.approx(rows["unseen"][place], rel=1e-2)
+    assert 2 * errors[bench.TOLD] < errors[f"{bench.TOLD}, one start"]
 
 
 @pytest.mark.slow
