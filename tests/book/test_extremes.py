@@ -44,6 +44,7 @@ def at_both_ends(path):
             if "parameters" in cell.metadata.get("tags", []):
                 seed = re.sub(r"(?m)^SEED = .*", f"SEED = {20 + 20 * end}", cell.source)
                 cell.source = "\n".join([seed, *lines])
+            cell.id = f"{cell.id}-{end}"
             cells.append(cell)
         cells += [nbformat.v4.new_code_cell(source) for source in solutions_to_run(document).values()]
     return [cell for cell in cells if cell.cell_type == "code"]
