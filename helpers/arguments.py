@@ -37,12 +37,17 @@ def array(name, value, **allowed):
 
     Raises TypeError if there are none or they are not real, ValueError if one is not finite or out of range.
     """
-    values = np.asarray(value)
+    values = as_numpy(value)
     if values.dtype.kind not in "iuf" or values.size == 0:
         raise TypeError(f"{name} must be a real number or a non-empty array of real numbers, got {value!r}")
     for extreme in (values.min(), values.max()):  # both are NaN if any entry is
         number(name, extreme.item(), **allowed)
     return values.astype(float)
+
+
+def as_numpy(value):
+    """`np.asarray(value)`, of a tensor on any device, with a gradient or not."""
+    return np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
 
 
 def integer(name, value, *, low=None, high=None):

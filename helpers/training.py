@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from helpers import forms
-from helpers.arguments import choice, generator, integer, number, tensor
+from helpers.arguments import as_numpy, choice, generator, integer, number, tensor
 from helpers.objective import WARM_UP, Objective
 
 
@@ -112,7 +112,7 @@ def _times(record, steps):
     """The steps at which to record, a set of integers."""
     if isinstance(record, Integral) and not isinstance(record, bool):
         return set(np.linspace(0, steps, integer("record", record, low=1)).round().astype(int).tolist())
-    times = np.atleast_1d(np.asarray(record))
+    times = np.atleast_1d(as_numpy(record))
     if times.dtype.kind not in "iuf" or (times != times.round()).any():
         raise TypeError(f"record must be an integer or a sequence of integers, got {record!r}")
     return set(times.astype(int).tolist())

@@ -36,7 +36,7 @@ class OnDevice(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        makes = func in (*FACTORIES, torch.from_numpy) and kwargs.get("device") is None
+        makes = func in FACTORIES and kwargs.get("device") is None
         if makes and (self._of_a_test() or self._of_a_maker()):
             return func(*args, **kwargs).to(self.device)
         if func in (torch.Tensor.numpy, torch.Tensor.__array__) and self._of_a_test():

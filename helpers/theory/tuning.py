@@ -36,7 +36,8 @@ def linear_rate(mu, step, *, ensemble="gaussian"):
     max(1 − 4ημ_r, 8ημ_1 − 1) ("gaussian"); max(1 − 8ημ_r, 8ηL − 1), L = λ_max(2 diag μ + √μ√μᵀ) ("rank-one").
     """
     slow, fast = _curvatures(mu, ensemble)
-    return np.maximum(1 - slow * array("step", step, low=0, strict=True), fast * np.asarray(step) - 1)[()]
+    step = array("step", step, low=0, strict=True)
+    return np.maximum(1 - slow * step, fast * step - 1)[()]
 
 
 def optimal_step(mu, *, ensemble="gaussian"):
@@ -131,4 +132,5 @@ def finite_sample_price(p, n):
     """pn/(n − p), elementwise: what p effective parameters cost with n > p measurements, in units of s²/n. A formula of
     Oymak, Thrampoulidis and Hassibi (2013), asymptotic; for linear models Theorem 5.5 says n − p − 1."""
     p = array("p", p, low=0)
-    return (p * np.asarray(n) / (array("n", n, low=p.max(), strict=True) - p))[()]
+    n = array("n", n, low=p.max(), strict=True)
+    return (p * n / (n - p))[()]

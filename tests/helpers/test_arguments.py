@@ -59,6 +59,10 @@ def test_finite_entries_may_have_a_sum_that_is_not():
     assert arguments.tensor("U", large) is large
 
 
+def test_an_array_may_be_a_tensor_that_has_a_gradient():
+    assert arguments.array("x", torch.tensor([1.0, 2.0], requires_grad=True), low=0).tolist() == [1.0, 2.0]
+
+
 def test_a_tensor_on_another_device_is_refused():
     with pytest.raises(TypeError, match=r"like the problem, got torch\.float32 on meta"):
         arguments.tensor("U", torch.ones(3, 2, device="meta"), like=torch.ones(1))

@@ -13,9 +13,9 @@ both = pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
 
 
 def observed(problem):
-    """The measurements of a problem as somebody would hand them over, in numpy."""
-    A = smat(problem.design) if problem.ensemble == "gaussian" else problem.design
-    return Observed(A.numpy(), problem.y.numpy())
+    """The measurements of a problem as somebody would hand them over: in numpy, on a GPU as tensors."""
+    A, y = smat(problem.design) if problem.ensemble == "gaussian" else problem.design, problem.y
+    return Observed(A.numpy(), y.numpy()) if y.device.type == "cpu" else Observed(A, y)
 
 
 @both

@@ -20,7 +20,7 @@ def test_shrunk_spectrum_rank_one_is_stationary_and_its_trace_is_right():
     mu, strength, smoothing = np.array([1.0, 0.6, 0.4]), 0.05, 0.01
     p = theory.shrunk_spectrum_rank_one(mu, strength, smoothing)
     problem, penalty = population(mu, 5, 0, "rank-one"), GroupLasso(strength, smoothing)
-    U = torch.nn.functional.pad(problem.U_star / problem.U_star.norm(dim=0) * torch.from_numpy(p).sqrt(), (0, 1))
+    U = torch.nn.functional.pad(problem.U_star / problem.U_star.norm(dim=0) * torch.tensor(p).sqrt(), (0, 1))
     assert Objective(problem, penalty).gradient(U).norm() < 1e-12
     assert smallest_eigenvalue(problem, U, penalty)[0] > -1e-12
     assert (mu - p).sum() == pytest.approx(strength * theory.dh(p, smoothing).sum() / (2 * 3 + 4), rel=1e-12)
