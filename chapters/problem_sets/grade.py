@@ -178,8 +178,10 @@ def main():
         print("\nInterrupted: the same command goes on where it stopped.")
     lines = command.finish()
     if changed := {name for name, _ in before.items() ^ installed().items()}:
-        sys.exit(f"While submissions ran, packages of your environment changed: {', '.join(sorted(changed))}. "
-                 "Trust no mark: make the environment anew, and grade in a sandbox.")  # fmt: skip
+        change = f"While submissions ran, packages of your environment changed: {', '.join(sorted(changed))}. "
+        if given.unprotected:
+            sys.exit(f"{change}Trust no mark: make the environment anew, and grade in a sandbox.")
+        print(f"{change}No submission can do that from its sandbox; if marks may depend on it, grade once more.")
     pending, failed = sum(line[8] > 0 for line in lines), sum(line[9] == "failed" for line in lines)
     unread = sum(line[9] in ("missing", "unreadable") for line in lines)
     unread = f", {unread} without a notebook that can be read" if unread else ""

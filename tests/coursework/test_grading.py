@@ -170,6 +170,26 @@ def test_a_page_that_cannot_be_made_is_that_students_line(tmp_path):
     assert "Score" in pages[1]
 
 
+INSTALLED = """
+import sys
+sys.path.insert(0, {place!r})
+import grade
+versions = iter("12")
+grade.installed = lambda: {{"tqdm": next(versions)}}
+grade.main()
+"""
+
+
+@pytest.mark.parametrize(("word", "status"), [("--unprotected", 1), ("--marks-only", 0)])
+def test_an_environment_that_changed_meanwhile_is_told(word, status, tmp_path):
+    command = [sys.executable, "-c", INSTALLED.format(place=str(GRADE.parent)), "--marks-only", word]
+    command += ["--grades", str(tmp_path / "grades")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == status, run.stderr
+    assert "packages of your environment changed: tqdm." in run.stdout + run.stderr
+    assert ("Trust no mark" in run.stderr) == bool(status)
+
+
 def test_nbgrader_makes_the_committed_student_notebooks(tmp_path):
     command = [sys.executable, str(GRADE.with_name("generate.py")), "--release", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
