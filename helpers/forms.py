@@ -1,4 +1,4 @@
-"""How a problem holds its data (a box in chapter 5): each form's cost and memory, and the cheapest that fits.
+"""How a problem holds its data (a box in chapter 1): each form's cost and memory, and the cheapest that fits.
 
 "gram": the sufficient statistics, the Gram matrix 𝒜*𝒜/n in the D = d(d+1)/2 coordinates of `svec`. Building it costs a
 pass over the data and D² numbers; a step then costs the same whatever n is. "rows": every step reads the n rows.

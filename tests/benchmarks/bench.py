@@ -9,7 +9,7 @@ test_bench.py asserts columns, errors and evaluations at small sizes, and that t
 
 import argparse
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ import torch
 from .machine import Machine
 from .results import DATA, by_column, made_with, store
 from .scale import growth, w3, w4, w5
-from .works import Row, w1, w2
+from .works import w1, w2
 
 PAGE = Path(__file__).parents[2] / "chapters" / "benchmarks.md"
 COMMAND = "python -m tests.benchmarks.bench"
@@ -29,7 +29,7 @@ QUICK = {
     "W4": {"d": 20, "k": 30, "r": 2, "n": 4000},
     "W5": {"d": 20, "r": 2, "n": 2000},
 }
-HEAD = ("work", "against", "seconds", "ratio", "target", "columns kept", "error / oracle", "‖∇F‖", "gradients", "limit")
+HEAD = ("Work", "Against", "Seconds", "Ratio", "Target", "Reached", "What bounds it")
 INTRODUCTION = r"""# Benchmarks
 
 How fast are the helpers, and beside what? Each work is timed in one process, in turn with what a reader would write
@@ -41,23 +41,30 @@ helpers are not. The targets were set beforehand, and a miss stays in the table 
   other side is counted in gradients, its number of them divided by the helpers'.
 - *Autograd, a + b steps*: gradient descent takes $a$ steps to the right number of columns, and $b$ of fine-tuning until
   its error is within 1 % of the oracle's. Its step is timed, its steps are counted.
-- *Columns kept* are those above the pruning threshold. *Error / oracle* is $\lVert\hat X - M\rVert_F$ divided by that
-  of the fit which was told $r$. $\lVert\nabla F\rVert$ is where training stopped, before pruning.
+- *Columns 3 of 50*: so many stay above the pruning threshold. *Error / oracle* is $\lVert\hat X - M\rVert_F$ divided by
+  that of the fit which was told $r$. $\lVert\nabla F\rVert$ is where training stopped, before pruning. *Gradients* are
+  those that training and fine-tuning computed.
+- *What bounds it*: parts of the work alone. The machine's own limits stand above each table.
 """
 
 
 def cells(row):
-    """A row as texts; what was not measured stays empty."""
-    formats = {"seconds": "{:.3g}", "ratio": "{:.3g}×", "error": "{:.4f}", "gradient": "{:.1e}"}
-    return ["" if row[name] is None else formats.get(name, "{}").format(row[name]) for name in NAMES]
-
-
-NAMES = [column.name for column in fields(Row)]
+    """A row, a dict, as the texts of its cells; a cell may have lines, and what was not measured is left out."""
+    reached = [
+        row["columns"] and f"columns {row['columns']}",
+        "" if row["error"] is None else f"error / oracle {row['error']:.4f}",
+        "" if row["gradient"] is None else f"‖∇F‖ {row['gradient']:.1e}",
+        "" if row["evaluations"] is None else f"{row['evaluations']} gradients",
+    ]
+    times = ["" if row["seconds"] is None else f"{row['seconds']:.2g}"]
+    times += ["" if row["ratio"] is None else f"{row['ratio']:.3g}×", row["target"]]
+    return [row["work"], row["against"], *times, "<br>".join(filter(None, reached)), row["limit"].replace("; ", "<br>")]
 
 
 def table(head, rows):
-    """A Markdown table."""
-    return "".join("| " + " | ".join(row) + " |\n" for row in [head, ["---"] * len(head), *rows])
+    """A table for a MyST page, which scrolls inside itself where it is wide."""
+    lines = "".join("| " + " | ".join(row) + " |\n" for row in [head, ["---"] * len(head), *rows])
+    return f"```{{table}}\n:class: ledger\n\n{lines}```\n"
 
 
 def measure(names, device, *, quick=False):
@@ -68,7 +75,7 @@ def measure(names, device, *, quick=False):
     for name in names:
         for row in WORKS[name](machine, **(QUICK[name] if quick else {})):
             rows.append(asdict(row))
-            print(" | ".join(cells(rows[-1])), flush=True)
+            print(" | ".join(cells(rows[-1])).replace("<br>", ", "), flush=True)
     grown = {}
     for name, found in growth(machine, **({"largest": 800, "repeat": 2} if quick else {})):
         grown[name] = {str(at): float(f"{milliseconds:.3g}") for at, milliseconds in found.items()}
@@ -85,13 +92,13 @@ def page():
         how, columns = found["provenance"], found["rows"]
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         grown = [
-            (name, ", ".join(f"{at}: {milliseconds:g}" for at, milliseconds in values.items()))
+            [name, *(f"{at}: {milliseconds:.2g}" for at, milliseconds in values.items())]
             for name, values in how["milliseconds"].items()
         ]
         text += f"\n## On {how['machine'].split(';')[0]}\n\n`{how['command']}` on: {how['machine']}.\n\n"
         text += table(HEAD, map(cells, rows))
-        text += "\nMilliseconds of one gradient (float64) as a number grows, the others fixed:\n\n"
-        text += table(("what grows", "its value: milliseconds"), grown)
+        text += "\nOne gradient in float64 as one number grows and the others stay, value: milliseconds.\n\n"
+        text += table(("What grows", "Small", "Larger", "Large"), grown)
     return text
 
 

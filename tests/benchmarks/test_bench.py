@@ -71,6 +71,12 @@ def test_every_work_runs_and_says_what_it_reached(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(rows) + len(how["milliseconds"])
 
 
-def test_a_row_leaves_empty_what_was_not_measured():
+def test_the_page_is_that_of_the_stored_numbers():
+    assert bench.PAGE.read_text(encoding="utf-8") == bench.page(), f"run `{bench.COMMAND} --page`"
+
+
+def test_a_row_leaves_out_what_was_not_measured():
     row = vars(works.Row("W", seconds=0.5))
-    assert bench.cells(row) == ["W", "", "0.5", "", "", "", "", "", "", ""]
+    assert bench.cells(row) == ["W", "", "0.5", "", "", "", ""]
+    row = vars(works.Row("W", columns="3 of 8, r = 3", error=1.00049, ratio=21.04, limit="one; two"))
+    assert bench.cells(row) == ["W", "", "", "21×", "", "columns 3 of 8, r = 3<br>error / oracle 1.0005", "one<br>two"]
