@@ -43,9 +43,11 @@ def _accessible(page, alt, name):
     """matplotlib's player with a description, names for its controls, a fixed id, and signs instead of an icon font
     that would come from the network; before its script has run it shows the last frame."""
     page = page.replace(re.search(r'id="_anim_img(\w+)"', page)[1], name)
-    page = re.sub(r'(?<="data:image/png;base64,)[^"]*', _small, page)
-    last = re.findall(r'"(data:image/png;base64,[^"]*)"', page)[-1]
+    page = re.sub(r'(?<=")data:image/png;base64,([^"]*)', _small, page)
+    last = re.findall(r'"(data:image/webp;base64,[^"]*)"', page)[-1]
     page = re.sub(r"<link[^>]*font-awesome[^>]*>", "", page)
+    # HTML wants a style first
+    page = re.sub(r"\A(.*?)(<style>.*?</style>)(.*)\Z", r"<div>\2\1\3</div>", page, flags=re.S)
     page = page.replace('<script language="javascript">', "<script>")
     page = page.replace("<img ", f'<img alt="{alt}" src="{last}" style="max-width: 100%" ')
     page = page.replace('type="range"', 'type="range" aria-label="Frame" style="max-width: 100%"')
@@ -55,8 +57,8 @@ def _accessible(page, alt, name):
 
 
 def _small(found):
-    """A frame with few colours."""
-    frame = Image.open(io.BytesIO(base64.b64decode(found[0].replace("\\\n", "")))).convert("RGB")
+    """A frame with few colours, without further loss."""
+    frame = Image.open(io.BytesIO(base64.b64decode(found[1].replace("\\\n", "")))).convert("RGB")
     packed = io.BytesIO()
-    frame.quantize(COLORS).save(packed, "PNG", optimize=True)
-    return base64.b64encode(packed.getvalue()).decode()
+    frame.quantize(COLORS).convert("RGB").save(packed, "WEBP", lossless=True, quality=60)
+    return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"

@@ -18,6 +18,8 @@ import frame
         ('<p>a</p> <link href="../_static/vendor/fontawesome/6/css/all.min.css" rel="stylesheet" />', "<p>a</p>"),
         ('<p>a</p> <link href="../_static/book.css" rel="stylesheet" />', None),
         ('<summary aria-label="Toggle hidden content">', "<summary>"),
+        ('<p class="expanded admonition-title">Hide it</p>\n', '<span class="expanded">Hide it</span>'),
+        ('<input type="search"\n id="search-input"\n x>', '<input type="search"\n x>'),
         ('<th class="head"><p></p></th>', '<td class="head"></td>'),
         ('<th class="head"><p>d</p></th>', None),
         ('<th class="blank level0" >&nbsp;</th>', '<td class="blank level0" ></td>'),

@@ -28,7 +28,7 @@ def page():
 
 
 def frames(page):
-    found = re.findall(r'frames\[\d+\] = "data:image/png;base64,([^"]*)"', page)
+    found = re.findall(r'frames\[\d+\] = "data:image/webp;base64,([^"]*)"', page)
     return [Image.open(io.BytesIO(base64.b64decode(frame))) for frame in found]
 
 
@@ -43,6 +43,7 @@ def test_readers_who_do_not_see_it_learn_what_it_shows(page):
 def test_it_needs_no_network_and_is_the_same_each_time(page):
     assert not re.search(r"https?://", page)
     assert 'id="_anim_imggrowing"' in page
+    assert page.startswith("<div><style>")
     assert not re.search(r"[0-9a-f]{32}", re.sub(r"base64,[^\"]*", "", page))
 
 
@@ -51,7 +52,7 @@ def test_frames_differ_and_the_last_one_shows_before_the_script_runs(page):
     assert len(found) == 4
     assert found[0].size == (100, 100)
     assert (np.asarray(found[0].convert("RGB")) != np.asarray(found[3].convert("RGB"))).any()
-    assert re.search(r'<img [^>]*src="data:image/png;base64,([^"]*)"', page)[1] in page.split("frames[3] =")[1]
+    assert re.search(r'<img [^>]*src="data:image/webp;base64,([^"]*)"', page)[1] in page.split("frames[3] =")[1]
 
 
 def test_the_figure_is_closed(page):

@@ -1,0 +1,182 @@
+"""Every built page as its readers meet it, in a real browser: silent, light, within reach of everyone, at two
+widths and in light and dark.
+
+They look at _build/html, so `make book` comes first. Each page is opened once, with all its folds open.
+"""
+
+import functools
+import gzip
+import http.server
+import re
+import threading
+from collections import Counter
+
+import pytest
+from browser import chromium
+from notebooks import ROOT
+
+pytestmark = pytest.mark.slow
+SITE = ROOT / "_build" / "html"
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+if not PAGES:
+    pytest.skip("NO PAGES: _build/html is empty, so no page was looked at; `make book` first", allow_module_level=True)
+WIDTHS = (1280, 390)
+# Bytes of a page: what is the book's own and the theme's as it lies on the disk; and everything with MathJax, as hosts
+# of static pages send it (compressed), without its fonts.
+HEAVIEST = 1_500_000
+RULES = {"target-size": {"enabled": True}, "label-content-name-mismatch": {"enabled": True}}
+# what axe-core looks for where: only the rule of contrast sees colours, and it does not see the width
+LOOKS = {
+    "wide": (1280, "light", {"rules": RULES}),
+    "dark": (1280, "dark", {"runOnly": ["color-contrast"]}),
+    "phone": (390, "dark", {"rules": RULES | {"color-contrast": {"enabled": False}}}),
+}
+
+READY = """async () => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  for (const image of document.images) image.loading = "eager";
+  await window.MathJax?.startup?.promise;
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+}"""
+SET_MODE = "mode => { document.documentElement.dataset.theme = document.documentElement.dataset.mode = mode; }"
+BAD_FORMULAS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map((error) => error.outerHTML)"
+RAW_TEX = """() => [...document.querySelectorAll(".bd-article .math")]
+  .filter((formula) => !formula.querySelector("mjx-container")).map((formula) => formula.textContent)"""
+TOO_WIDE = """() => {
+  const right = document.documentElement.clientWidth + 1;
+  const scrolls = (element) => element && (/auto|scroll|hidden/.test(getComputedStyle(element).overflowX)
+    ? !element.matches(".bd-main, .bd-content, .bd-article-container, .bd-container, body, html")
+    : scrolls(element.parentElement));
+  return [...document.querySelectorAll(".bd-article *:not(mjx-container *, svg *)")]
+    .filter((item) => item.getBoundingClientRect().right > right && item.checkVisibility() && !scrolls(item))
+    .map((element) => element.outerHTML.slice(0, 200));
+}"""
+STOPS = """() => [...document.querySelectorAll("mjx-container, .math")].filter((formula) =>
+  formula.tabIndex >= 0 !== (formula.scrollWidth > formula.clientWidth + 1 && formula.matches(".math")
+    && getComputedStyle(formula).overflowX !== "visible")).map((formula) => formula.outerHTML.slice(0, 200))"""
+UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
+  .filter((element) => element.tabIndex >= 0 && element.checkVisibility({ visibilityProperty: true }))
+  .filter((element) => {
+    element.focus({ preventScroll: true });
+    const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
+    return document.activeElement === element
+      && (outlineStyle === "none" || parseFloat(outlineWidth) < 2 || /, 0\\)$|transparent/.test(outlineColor));
+  }).map((element) => element.outerHTML.slice(0, 200))"""
+# For axe-core, whose walk through MathJax's letters and every coloured word of the code takes minutes: a formula is the
+# text that screen readers get, and one word of each colour stands for the others.
+PLAIN = """() => {
+  for (const formula of document.querySelectorAll("mjx-container"))
+    formula.replaceWith(formula.querySelector("mjx-assistive-mml").textContent);
+  const kinds = new Set();
+  for (const token of document.querySelectorAll(".highlight pre span"))
+    if (kinds.has(token.className)) token.replaceWith(...token.childNodes);
+    else kinds.add(token.className);
+}"""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        """Say nothing of each request."""
+
+
+@pytest.fixture(scope="module")
+def address():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def window(address):
+    """A browser's window that keeps what the console says and who is asked for what."""
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.on("console", lambda said: page.said.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: page.said.append(f"{error}"))
+        page.on("response", lambda answer: page.said.append(answer.url) if answer.status >= 400 else None)
+        page.on("request", lambda asked: page.asked.append(asked.url))
+        yield page
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(window, address, request):
+    """The window with one page in it, all folds open, its formulas set."""
+    window.said, window.asked = [], []
+    window.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    window.goto(f"{address}/{request.param}", wait_until="load")
+    window.evaluate(READY)
+    return window
+
+
+@pytest.fixture(params=WIDTHS)
+def wide(page, request):
+    page.set_viewport_size({"width": request.param, "height": 900})
+    page.evaluate("() => new Promise((done) => setTimeout(done, 400))")  # until formulas.js and frame.js have measured
+    return request.param
+
+
+def test_console_is_silent_and_nobody_else_is_asked(page, address):
+    assert page.said == []
+    assert [url for url in page.asked if not url.startswith((address, "data:", "blob:"))] == []
+
+
+def test_page_is_light(page, address):
+    names = {url.split("?")[0] for url in page.asked if url.startswith(address) and not url.endswith(".woff")}
+    files = {name: (SITE / name.removeprefix(f"{address}/")).read_bytes() for name in names}
+    own = {name: len(data) for name, data in files.items() if "/mathjax/" not in name}
+    assert sum(own.values()) <= HEAVIEST, sorted(own.items(), key=lambda entry: -entry[1])[:6]
+    assert len(own) < len(files)  # MathJax is there
+    assert sum(len(gzip.compress(data, 6)) for data in files.values()) <= HEAVIEST
+
+
+def test_every_formula_is_set(page):
+    assert page.evaluate(BAD_FORMULAS) == []
+    assert page.evaluate(RAW_TEX) == []
+
+
+def test_nothing_reaches_beyond_the_page_and_a_formula_is_a_tab_stop_where_it_scrolls(page, wide):
+    assert page.evaluate("document.documentElement.scrollWidth") <= wide
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(STOPS) == []
+
+
+def test_focus_is_seen(page, wide):
+    page.keyboard.press("Tab")  # from now on the browser shows focus
+    assert page.evaluate(UNSEEN_FOCUS) == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing(page, look):  # last of a page: it simplifies what it looks at
+    width, mode, options = LOOKS[look]
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(SET_MODE, mode)
+    page.evaluate(PLAIN)
+    page.evaluate("() => Promise.all(document.getAnimations().map((change) => change.finished.catch(() => {})))")
+    found = axe.run(page, options=options | {"resultTypes": ["violations"]}).response["violations"]
+    assert not found, "\n".join(f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_head_says_what_the_page_is(name):
+    html = (SITE / name).read_text(encoding="utf-8")
+    assert re.search(r"<title>[^<]+</title>", html)
+    assert '<html lang="en"' in html
+    if name.startswith("chapters/") or name == "index.html":
+        assert re.search(r'<meta name="description" content="[^"]{30,}"', html)
+        assert len(re.findall(r"<h1[ >]", re.search(r"<article.*</article>", html, re.S)[0])) == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_html_is_valid_and_no_id_stands_twice(name):
+    """As far as a strict parser sees; it knows which element may be where only roughly."""
+    html5lib = pytest.importorskip("html5lib")
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    root = parser.parse((SITE / name).read_text(encoding="utf-8"))
+    assert [(place, fault, more) for place, fault, more in parser.errors] == []
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert [id for id, count in Counter(ids).items() if count > 1] == []
+    assert not root.findall(".//summary/p")
