@@ -12,7 +12,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 UNUSED = ("sphinx_thebe", "sphinx_togglebutton", "sphinx_comments")  # extensions that theme and Jupyter Book bring
-UNUSED_FILES = ("thebe", "toggle", "design-tabs")
+UNUSED_FILES = ("thebe", "toggle")
 MATHJAX = {
     # the parts by name: tex-chtml.js also holds a menu, 0.4 MB that make every formula a tab stop
     "loader": {
@@ -62,7 +62,9 @@ def mend(app, exception):
 REPAIRS = {
     # the signs are in icons.css: the theme's script, stylesheet and font weigh 1.9 MB
     r'\s*<(?:script src|link href|link rel="preload" [^>]* href)="[^"]*fontawesome[^"]*"[^>]*>(?:</script>)?': "",
-    r'\s*<link rel="stylesheet"[^>]*sphinx-design[^>]*>': "",  # no page has cards, tabs or grids
+    # no page has cards, tabs or grids
+    r'\s*<link rel="stylesheet"[^>]*sphinx-design[^>]*>': "",
+    r'\s*<script src="[^"]*design-tabs[^"]*"></script>': "",
     # the theme in use is known before the first paint, and "auto" is a mode (the theme: an error on the console)
     r'dataset\.mode = localStorage\.getItem\("mode"\) \|\| "";\s*'
     r'document\.documentElement\.dataset\.theme = localStorage\.getItem\("theme"\) \|\| "";': (

@@ -78,17 +78,20 @@ def column_scene(run, goal, *, threshold):
 
 
 def many_starts(paths, norms, labels, predicted):
-    """Left: objectives above the least value, a list of runs (T,), as many in turn for each label. Right: the sorted
-    column norms (runs, k) of the same runs, and the `predicted` norms as lines."""
+    """Left: objectives above the least value, a list of runs (T,), as many in turn for each label, down to rounding
+    level. Right: the medians of the sorted column norms (runs, k) of the same runs, with bars from the least to the
+    largest, and the `predicted` norms as lines."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     ordered = norms.sort(descending=True).values.unflatten(0, (len(labels), -1))
     places = np.arange(1, norms.shape[-1] + 1)
     for n, label in enumerate(labels):
         look = {"color": SHADES[2 * n]}
         for path in paths[n * len(paths) // len(labels) : (n + 1) * len(paths) // len(labels)]:
-            left.semilogy(path.clamp(min=1e-17), linewidth=0.6, **look)
-        right.plot(places + 0.22 * (n - 1), ordered[n].T, MARKERS[n], **look)
-        right.plot([], [], MARKERS[n], label=label, **look)
+            seen = path[: int((path > 1e-17).nonzero().max()) + 2]
+            left.semilogy(range(0, len(seen), 2), seen[::2].clamp(min=1e-17), linewidth=0.6, **look)
+        middle, low, high = ordered[n].median(0).values, ordered[n].amin(0), ordered[n].amax(0)
+        bars = np.stack([middle - low, high - middle])
+        right.errorbar(places + 0.22 * (n - 1), middle, bars, fmt=MARKERS[n], label=label, **look)
     right.hlines(predicted, 0.5, places[-1] + 0.5, colors=INK, linewidth=1.2, label="theory")
     decorate(left, xlabel="iteration", ylabel="$F$ less the least value found", ylim=(1e-17, 1e4), legend=False)
     decorate(right, xlabel="column, largest first", ylabel="norm at the end", xticks=places, legend=False)
