@@ -281,13 +281,34 @@ CHANGES = {
 }  # fmt: skip
 
 
+NOTHING = Submission("ada", "ps1", "missing", ["no file"])
+
+
+def course_in(folder):
+    return record.Course(folder, GRADE.with_name("nbgrader_config.py"))
+
+
+def save(course, master):
+    """Grade the submission of nothing with this master, and keep it."""
+    course.save(jobs.grade(jobs.Job(NOTHING, *course.add_set(master), Limits(), True, jobs.code_version())))
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The folder of a course in which ada's submission to set 1 has been graded."""
+    folder = tmp_path_factory.mktemp("begun") / "grades"
+    course = course_in(folder)
+    save(course, answers.SOURCE / "ps1" / "ps1.ipynb")
+    course.gradebook.close()
+    return folder
+
+
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_master_changes_between_two_commands_or_says_why_it_cannot(change, tmp_path):
-    course = record.Course(tmp_path / "grades", GRADE.with_name("nbgrader_config.py"))
-    nothing = Submission("ada", "ps1", "missing", ["no file"])
+def test_a_master_changes_between_two_commands_or_says_why_it_cannot(change, begun, tmp_path):
+    shutil.copytree(begun, tmp_path / "grades")
     shutil.copytree(answers.SOURCE / "ps1", tmp_path / "ps1")
     path, (edit, sentence) = tmp_path / "ps1" / "ps1.ipynb", CHANGES[change]
-    course.save(jobs.grade(jobs.Job(nothing, *course.add_set(path), Limits(), True, jobs.code_version())))
+    course = course_in(tmp_path / "grades")
     before = course.write_tables()
     notebook = nbformat.read(path, 4)
     edit(notebook)
@@ -298,7 +319,7 @@ def test_a_master_changes_between_two_commands_or_says_why_it_cannot(change, tmp
             course.add_set(path)
         assert course.write_tables() == before
     else:
-        course.save(jobs.grade(jobs.Job(nothing, *course.add_set(path), Limits(), True, jobs.code_version())))
+        save(course, path)
         points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in notebook.cells)
         assert [line[3] for line in course.write_tables()] == [points]
 

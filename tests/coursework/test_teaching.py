@@ -68,10 +68,13 @@ def test_commands_run_as_they_stand(number, copy):
         pytest.skip("needs the environment that `make` makes, and bubblewrap")
     if BLOCKS[number].startswith("docker") and not docker_works():
         pytest.skip("Docker is not installed or its daemon does not run: the commands of the container are NOT tested")
+    if "make variant" in BLOCKS[number]:  # three of the thirty, since all run again
+        for folder in sorted((copy / "submissions").iterdir())[:-3]:
+            shutil.rmtree(folder)
     said = run(BLOCKS[number], copy)
     assert "Traceback" not in said
     if "grade SUBMISSIONS" in BLOCKS[number]:
-        assert "30 submissions in" in said
+        assert f"{3 if 'make variant' in BLOCKS[number] else 30} submissions in" in said
     if "make marks" in BLOCKS[number]:
         assert "1 mark taken over" in said
 
