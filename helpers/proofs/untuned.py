@@ -85,7 +85,7 @@ def count(point, j):
 
 
 def deviation(problem):
-    """The least δ of (8.2) over all symmetric matrices, read off the d(d+1)/2 dimensional form: a float, d small."""
+    """The least δ of (8.3) over all symmetric matrices, read off the d(d+1)/2 dimensional form: a float, d small."""
     coordinates = problem.d * (problem.d + 1) // 2
     c, identity = theory.mean_factor(problem.ensemble), svec(torch.eye(problem.d).to(problem.M))
     form = svec(problem.curvature(smat(torch.eye(coordinates).to(problem.M)))) / 2

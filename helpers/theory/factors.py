@@ -21,8 +21,8 @@ def path_smoothing(strength, kappa=1.0):
 
 
 def pair_size(rows, columns, rank):
-    """How many numbers an adapter UVᵀ of this rank holds, rank (d₁ + d₂), and how many of them are free:
-    rank (d₁ + d₂ − rank), the dimension of the matrices of that rank (Exercise of chapter 9; compare (9.6)).
+    """How many numbers an adapter UVᵀ of this rank, one X_l of Theorem 9.2, holds, rank (d₁ + d₂), and how many of them
+    are free: rank (d₁ + d₂ − rank), the dimension of the matrices of that rank (Exercise 9.2).
 
     1 ≤ rank ≤ min(d₁, d₂), or 0. Raises TypeError or ValueError."""
     rows, columns = integer("rows", rows, low=1), integer("columns", columns, low=1)

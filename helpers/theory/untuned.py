@@ -38,7 +38,7 @@ def detection_limit(noise, d, n, *, ensemble="gaussian"):
 
 def count_range(mu, level, ratio, deviation=0.0, *, ensemble="gaussian"):
     """(least, most): how many columns a second-order point can have, for eigenvalues mu (d,) ≥ 0 of M and `deviation` =
-    ‖E‖_op ≥ 0: #{2cμ_i > z/√b + ‖E‖} ≤ m ≤ #{2cμ_i ≥ 2c g_b z − ‖E‖}, the first if k ≥ m (Theorem 8.2)."""
+    ‖E‖_op ≥ 0: #{2cμ_i > z/√b + ‖E‖} ≤ m ≤ #{2cμ_i ≥ 2c g_b z − ‖E‖}, the first if m < k (Theorem 8.2)."""
     level, ratio = _positive(level=level, ratio=ratio)
     doubled = 2 * mean_factor(ensemble) * array("mu", mu, low=0)
     deviation = number("deviation", deviation, low=0)
