@@ -18,7 +18,7 @@ WORDS := sensing landscape frames gap tuning quadratic digits untuned factors
 NUMBER = $(shell echo $(WORDS) | tr ' ' '\n' | grep -nx '$(WORD)' | cut -d: -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock workflows release strip clean
+.PHONY: help book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock audit workflows release strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,8 +38,8 @@ turn: $(STAMP)  ## after an edit that concerns one chapter, by its word in CONTR
 	  $(addprefix tests/book/test_,dialect.py statements.py links.py) -k "test_$(WORD) or 0$(NUMBER)_"
 
 check: $(GRADING) $(TOOLS)  ## the slow tests: many seeds, long runs, grading, notebooks alone under Colab's versions, the built pages in a browser (`make book` first)
-	@if $(COLAB_PYTHON) -c '' 2>/dev/null; then $(MAKE) $(COLAB); \
-	else echo "NO PYTHON 3.13 ($(COLAB_PYTHON)): notebooks run alone under the versions of .venv, not under Colab's"; fi
+	@$(COLAB_PYTHON) -c '' 2>/dev/null && { $(MAKE) $(COLAB) || { rm -rf $(VENV)/colab; false; }; } || \
+	  echo "NO COLAB HERE ($(COLAB_PYTHON) or its packages are missing): notebooks run alone under the versions of .venv"
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow tests
 
 lint: $(STAMP)  ## style of the code, in modules and notebooks
@@ -105,6 +105,14 @@ marks: $(GRADING)  ## take over marks given by hand: make marks BY_HAND=file.csv
 lock: $(TOOLS)  ## requirements.lock anew: every package of the build but torch, with its hash; LOCKED=1 installs from it
 	grep -v '^torch=' requirements.txt | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+
+# by their metadata: docutils has one file under the GPL, for Emacs; yattag (LGPL) serves `make mutants` only;
+# axe-playwright-python is MIT and says so in a file only
+LICENCES := MIT;BSD;Apache;ISC;PSF;Python Software Foundation;MPL;Mozilla Public License
+audit: $(TOOLS)  ## licences of all packages, and known weaknesses of those that build the book (asks a service on the Internet)
+	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only "$(LICENCES)" \
+	  --ignore-packages docutils yattag axe-playwright-python
+	$(BIN)/pip-audit --strict --disable-pip --requirement requirements.lock
 
 workflows: $(TOOLS)  ## check .github/workflows
 	$(BIN)/zizmor --offline .github/workflows
