@@ -43,21 +43,34 @@ class Adapter(nn.Module):
         self.U, self.V = (nn.Parameter(factor.detach()[:, kept].clone()) for factor in (self.U, self.V))
 
 
-def adapt(model, rank, *, seed=0, layers=nn.Linear):
-    """Freeze `model` and put an adapter of at most `rank` pairs on the weight of each of its modules of type `layers`.
+def adapt(model, rank, *, seed=0, layers=(nn.Linear, nn.MultiheadAttention)):
+    """Freeze `model` and put an adapter of at most `rank` pairs on every matrix of weights of its modules of the types
+    `layers`: of a linear layer the weight, of attention also the projections that it keeps in one matrix.
 
-    Returns {name of the module: its `Adapter`}. Raises ValueError if there is none, or if one has an adapter already.
+    Returns {name of the module, for attention of its matrix: its `Adapter`}. What else shall learn, such as a new last
+    layer, has to get `requires_grad_(True)` after this and a place in the optimizer. Raises ValueError if there is no
+    such matrix, or if one is parametrized already.
     """
     model.requires_grad_(False)
-    found = {name: module for name, module in model.named_modules() if isinstance(module, layers)}
+    found = {}
+    for name, module in model.named_modules():
+        for key in _matrices(module) if isinstance(module, layers) else ():
+            found[name if key == "weight" else f"{name}.{key}".lstrip(".")] = module, key
     if not found:
-        raise ValueError(f"model has no module of type {layers} to adapt: name its linear layers in `layers`")
-    if taken := [name for name, module in found.items() if parametrize.is_parametrized(module)]:
-        raise ValueError(f"{taken[0]} has an adapter already: call merge(model) first")
-    for number_, module in enumerate(found.values()):
-        adapter = Adapter(module.weight, rank, seed=integer("seed", seed, low=0) + number_)
-        parametrize.register_parametrization(module, "weight", adapter)
-    return {name: module.parametrizations.weight[0] for name, module in found.items()}
+        raise ValueError(f"model has no matrix of weights in modules of type {layers}: name others in `layers`")
+    if taken := [name for name, (module, key) in found.items() if parametrize.is_parametrized(module, key)]:
+        raise ValueError(f"{taken[0] or 'model'} is parametrized already: if by an adapter, call merge(model) first")
+    for number_, (module, key) in enumerate(found.values()):
+        adapter = Adapter(getattr(module, key), rank, seed=integer("seed", seed, low=0) + number_)
+        parametrize.register_parametrization(module, key, adapter)
+    return {name: module.parametrizations[key][0] for name, (module, key) in found.items()}
+
+
+def _matrices(module):
+    """The names of its own weights that are matrices, parametrized ones too."""
+    names = [name for name, weight in module.named_parameters(recurse=False) if weight.ndim == 2]
+    taken = getattr(module, "parametrizations", {})
+    return names + [name for name in taken if getattr(module, name).ndim == 2]
 
 
 def parameters(adapters):
@@ -86,8 +99,12 @@ def cut(adapters, threshold):
 
 
 def merge(model):
-    """Write W + UVᵀ into each adapted weight and take the adapters off, in place: an ordinary module again."""
+    """Write W + UVᵀ into each adapted weight and take the adapters off, in place: an ordinary module again. Of a weight
+    that another module shares only the adapted copy changes."""
     for module in model.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        for key, chain in list(getattr(module, "parametrizations", {}).items()):
+            if isinstance(chain[0], Adapter):
+                merged = nn.Parameter(getattr(module, key).detach().clone(), requires_grad=chain.original.requires_grad)
+                parametrize.remove_parametrizations(module, key, leave_parametrized=False)
+                setattr(module, key, merged)
     return model

@@ -6,6 +6,7 @@ import pytest
 import torch
 from instances import gaussian
 from torch import nn
+from torch.nn.utils import parametrize
 
 from helpers.adapters import adapt, cut, merge, parameters, price, sizes
 from helpers.penalties import GroupLasso
@@ -87,12 +88,52 @@ def test_merging_leaves_an_ordinary_module_with_the_same_outputs():
     assert torch.allclose(plain(x), before)
 
 
+def test_attention_is_adapted_with_its_projections():
+    model, x = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True), gaussian(3, 5, 8, seed=1).float()
+    adapters = adapt(model, 3)
+    assert set(adapters) == {"self_attn.in_proj_weight", "self_attn.out_proj", "linear1", "linear2"}
+    before = model(x)
+    with torch.no_grad():
+        for adapter in adapters.values():
+            adapter.U += 0.1
+    model(x).sum().backward()
+    assert all(factor.grad.norm() > 0 for factor in parameters(adapters) if factor.shape[0] == 24)
+    after = model(x).detach()
+    assert (after - before).norm() > 0.1
+    with torch.no_grad():
+        assert torch.allclose(model.eval()(x), after, atol=1e-5), "PyTorch's shortcut sees the adapters, too"
+    assert torch.allclose(merge(model)(x), after, atol=1e-5)
+    assert type(model.self_attn) is nn.MultiheadAttention
+
+
+def test_merging_leaves_a_shared_weight_to_the_other_module():
+    model = nn.ModuleDict({"words": nn.Embedding(5, 4), "scores": nn.Linear(4, 5, bias=False)})
+    model["scores"].weight = model["words"].weight
+    words = model["words"].weight.detach().clone()
+    with torch.no_grad():
+        adapt(model, 2)["scores"].U += 1
+    weight = model["scores"].weight.detach()
+    merge(model)
+    assert torch.equal(model["scores"].weight, weight)
+    assert torch.equal(model["words"].weight, words)
+
+
+def test_merging_leaves_other_parametrizations_alone():
+    model = nn.ModuleList([nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)), nn.Linear(4, 3)])
+    with pytest.raises(ValueError, match="parametrized already"):
+        adapt(model, 2)
+    adapt(model[1], 2)
+    merge(model)
+    assert parametrize.is_parametrized(model[0])
+    assert not parametrize.is_parametrized(model[1])
+
+
 def test_a_module_without_linear_layers_and_one_with_adapters_are_refused():
-    with pytest.raises(ValueError, match="no module of type"):
+    with pytest.raises(ValueError, match="no matrix of weights"):
         adapt(nn.Sequential(nn.Tanh()), 2)
     model = network()
     adapt(model, 2)
-    with pytest.raises(ValueError, match="has an adapter already"):
+    with pytest.raises(ValueError, match="parametrized already"):
         adapt(model, 2)
     with pytest.raises(ValueError, match="rank"):
         adapt(network(), 0)
