@@ -23,7 +23,7 @@ LIST = "chapters/proofs.html"  # of the statements
 REPEATED = "chapters/proofs/"  # pages whose text stands open in the chapters of the same names
 TITLES = {COVER: "About this book", LIST: "Statements"}  # in the volume
 LISTED = "Every numbered statement of the book and the page it stands on; its proof follows it there."
-SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink"
+SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
 PATIENCE = 20 * 60_000  # milliseconds: all formulas of the book are set at once
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
