@@ -29,7 +29,7 @@ QUICK = {
     "W4": {"d": 20, "k": 30, "r": 2, "n": 4000},
     "W5": {"d": 20, "r": 2, "n": 2000},
 }
-HEAD = ("Work", "Against", "Seconds", "Ratio", "Target", "Reached", "What bounds it")
+HEAD = ("Work", "Against", "What bounds it", "Time", "Reached")
 INTRODUCTION = r"""# Benchmarks
 
 How fast are the helpers, and beside what? Each work is timed in one process, in turn with what a reader would write
@@ -37,8 +37,8 @@ first in PyTorch, in its fast form: automatic differentiation over $\mathcal{A}(
 The second peer is conjugate gradients on the manifold of matrices of rank $r$ (pymanopt), which is told $r$; the
 helpers are not. The targets were set beforehand, and a miss stays in the table beside what bounds it.
 
-- *Seconds* are CPU seconds of the helpers, on a GPU seconds. *Ratio* is the other side's time divided by it; where the
-  other side is counted in gradients, its number of them divided by the helpers'.
+- *Time* is in CPU seconds of the helpers, on a GPU in seconds. The ratio is the other side's time divided by it; where
+  the other side is counted in gradients, its number of them divided by the helpers'.
 - *Autograd, a + b steps*: gradient descent takes $a$ steps to the right number of columns, and $b$ of fine-tuning until
   its error is within 1 % of the oracle's. Its step is timed, its steps are counted.
 - *Columns 3 of 50*: so many stay above the pruning threshold. *Error / oracle* is $\lVert\hat X - M\rVert_F$ divided by
@@ -50,15 +50,19 @@ helpers are not. The targets were set beforehand, and a miss stays in the table 
 
 def cells(row):
     """A row, a dict, as the texts of its cells; a cell may have lines, and what was not measured is left out."""
+    times = [
+        "" if row["seconds"] is None else f"{row['seconds']:.2g} s",
+        "" if row["ratio"] is None else f"{row['ratio']:.3g}×",
+        row["target"] and f"target {row['target']}",
+    ]
     reached = [
         row["columns"] and f"columns {row['columns']}",
         "" if row["error"] is None else f"error / oracle {row['error']:.4f}",
         "" if row["gradient"] is None else f"‖∇F‖ {row['gradient']:.1e}",
         "" if row["evaluations"] is None else f"{row['evaluations']} gradients",
     ]
-    times = ["" if row["seconds"] is None else f"{row['seconds']:.2g}"]
-    times += ["" if row["ratio"] is None else f"{row['ratio']:.3g}×", row["target"]]
-    return [row["work"], row["against"], *times, "<br>".join(filter(None, reached)), row["limit"].replace("; ", "<br>")]
+    lines = ["<br>".join(filter(None, cell)) for cell in (times, reached)]
+    return [row["work"], row["against"], row["limit"], *lines]
 
 
 def table(head, rows):
