@@ -35,7 +35,7 @@ INTRODUCTION = r"""# Benchmarks
 How fast are the helpers, and beside what? Each work is timed in one process, in turn with what a reader would write
 first in PyTorch, in its fast form: automatic differentiation over $\mathcal{A}(UU^\top)$, with $UU^\top$ formed first.
 The second peer is conjugate gradients on the manifold of matrices of rank $r$ (pymanopt), which is told $r$; the
-helpers are not. The targets were set beforehand, and a miss stays in the table beside what bounds it.
+helpers are not. The targets were set beforehand, for one core, and a miss stays in the table beside what bounds it.
 
 - *Time* is in CPU seconds of the helpers, on a GPU in seconds. The ratio is the other side's time divided by it; where
   the other side is counted in gradients, its number of them divided by the helpers'.
