@@ -11,7 +11,7 @@ from PIL import Image
 
 from helpers.arguments import integer
 
-COLORS = 32  # in a frame: plenty for lines and labels, and a third of the bytes
+COLORS = 24  # in a frame: plenty for lines and labels, and a third of the bytes
 GLYPHS = {
     "Decrease speed": "−", "First frame": "|◂", "Previous frame": "◂", "Play backwards": "◀", "Pause": "❙❙",
     "Play": "▶", "Next frame": "▸", "Last frame": "▸|", "Increase speed": "+",

@@ -46,7 +46,7 @@ def landscape(fractions, shifts, predicted, onset):
     for i, (shade, marker) in enumerate(zip(SHADES[::2], MARKERS, strict=False)):
         left.plot(fractions[1], predicted[:, i], **line("theory", label=None, linewidth=1.3))
         left.plot(fractions[0], shifts[:, i], marker, color=shade, markersize=6)
-        offset = (0, 7) if i == 0 else (0, -13)
+        offset = (0, 7) if i == 0 else (-10, -13)  # beside its curve
         left.annotate(rf"$i = {i + 1}$", (fractions[0][-2], shifts[-2, i]), color=shade, ha="right", xytext=offset,
                       textcoords="offset points")  # fmt: skip
     left.axhline(0, color=FADED, linewidth=1)
@@ -61,7 +61,7 @@ def landscape(fractions, shifts, predicted, onset):
     right.text(ranks[-1], 1.47, "points without one unit\nare stable", **middle)
     right.text(ranks[-1], 1.075, "$r$ units, global", **middle)
     place = 0.75 * ranks[-1]
-    right.text(place, (place + 2) / (place + 1) + 0.02, r"$\frac{r+2}{r+1}$", ha="center", fontsize=14)
+    right.text(place, (place + 2) / (place + 1) + 0.02, r"$\frac{r+2}{r+1}$", ha="center", va="bottom", fontsize=14)
     right.text(ranks[-1], 0.99, "Theorem 6.5", ha="right", va="top")
     unit = r"$\lambda\,/\,(4\sqrt{\beta}\,\mu_r)$"
     decorate(right, xlabel="units of the teacher, $r$", ylabel=unit, ylim=(0.9, 1.62), xticks=list(onset), legend=False)
