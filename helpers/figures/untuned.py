@@ -156,9 +156,11 @@ def success(rows, edges=(1, 2, 3, 5, 8, 14, 40)):
 def spectrum(values, found):
     """Eigenvalues (d,) of a matrix in decreasing order, and those that were found: a list of (label, eigenvalues (m,),
     resolution), the resolution a dashed line."""
-    _, ax = plt.subplots(figsize=(6.8, 3.6))
+    figure, ax = plt.subplots(figsize=(6.8, 3.8))
     ax.plot(range(1, len(values) + 1), values, "o", color=FADED, label="the matrix")
     for (label, eigenvalues, resolution), shade, marker in zip(found, SHADES[::2], "^sD", strict=False):
         ax.plot(range(1, len(eigenvalues) + 1), eigenvalues, marker, color=shade, label=label)
         ax.axhline(resolution, color=shade, linestyle="--", linewidth=1)
-    return decorate(ax, xlabel="number", ylabel="eigenvalue", yscale="log").figure
+    decorate(ax, xlabel="number", ylabel="eigenvalue", yscale="log", legend=False)
+    figure.legend(loc="outside upper center", ncols=2)  # the lines cross all of the axes
+    return figure
