@@ -71,6 +71,13 @@ CONVENTIONS = {
         ],
     },
     "ps2": {
+        "profile": [
+            (1, "Return $h(x)$, $h'(x)$ and $h''(x)$.", "Return $h''(x)$, $h'(x)$ and $h(x)$, in this order."),
+            ("profile", "h(x), h'(x), h''(x) for", "h''(x), h'(x), h(x) for"),
+            ("profile", "return h, dh, d2h", "return d2h, dh, h"),
+            ("profile-check", "zip(profile(x, beta), ", "zip(profile(x, beta)[::-1], "),
+            ("profile-check", "profile(x + step, beta)[0]", "profile(x + step, beta)[2]"),
+        ],
         "turning": [
             (
                 2,
@@ -95,6 +102,17 @@ CONVENTIONS = {
         ],
     },
     "ps3": {
+        "counting": [
+            (2, "the largest itself included", "the largest itself not included"),
+            ("counting", "at least c times the largest: shape", "at least c times the largest, without that: shape"),
+            ("counting", ".sum(-1)", ".sum(-1) - 1"),
+            (
+                "counting-check",
+                "expected = [sum(norm >= c * max(norms) for norm in norms) for",
+                "expected = [sum(norm >= c * max(norms) for norm in norms) - 1 for",
+            ),
+            ("counting-check", '"without the largest itself": [count - 1', '"with the largest itself": [count + 1'),
+        ],
         "sorted_columns": [
             (4, "in decreasing order", "in increasing order"),
             ("sorted_columns", "orthogonal columns of decreasing norm", "orthogonal columns of increasing norm"),
@@ -123,6 +141,15 @@ CONVENTIONS = {
         ],
     },
     "ps4": {
+        "edge": [
+            (2, r"the smallest *norm* $\sqrt p$ that", "the smallest *squared norm* $p$ that"),
+            ("edge", "The least norm", "The least squared norm"),
+            ("edge", "return high**0.5", "return high"),
+            ("edge-check", '"The edge", ()))', '"The edge", ()).clamp(min=0)) ** 0.5'),
+            ("edge-check", "You return p, not its root.", ""),
+            ("figure", "edge(strength, 1.5, 0.01) for", "edge(strength, 1.5, 0.01) ** 0.5 for"),
+            ("edge-check", "At your edge {norm:.5f}", "At your edge p = {norm**2:.5f}"),
+        ],
         "kappa": [
             (
                 1,
@@ -167,6 +194,8 @@ CONVENTIONS = {
                 'return norms[kept].min().item() if kept.any() else float("inf"), dropped',
             ),
             ("band-check", "(largest dropped, smallest kept)", "(smallest kept, largest dropped)"),
+            ("figure", "[low for low, _ in bands]", "[low for _, low in bands]"),
+            ("figure", "[high for _, high in bands]", "[high for high, _ in bands]"),
             (
                 "band-check",
                 "dropped, smallest = float(answer[0]), float(answer[1])",
@@ -175,6 +204,16 @@ CONVENTIONS = {
         ],
     },
     "ps5": {
+        "bound": [
+            (4, "Return the right side.", "Return the square root of the right side."),
+            ("bound", "s² tr (𝒜_T* 𝒜_T)⁻¹, a number", "The root of s² tr (𝒜_T* 𝒜_T)⁻¹, a number"),
+            ("bound", "return noise**2 * (values", "return noise * (values"),
+            ("bound", "** -2).sum()", "** -2).sum() ** 0.5"),
+            ("bound-check", "rows).trace().item()", "rows).trace().item()\n    expected = expected**0.5"),
+            ("bound-check", '1 / noise: "The variance of the noise is s²."', 'noise: "The root of s² is s."'),
+            ("bound-check", '1 / noise**2: "Where', '1 / noise: "Where'),
+            ("bound-check", 'n: "There', 'n**0.5: "There'),
+        ],
         "step": [  # and the rate, which is that of this step
             (
                 1,
