@@ -2,12 +2,10 @@
 
 Run from the root of the repository, with tests/requirements.txt installed:
 
-    python -m tests.benchmarks.reference_estimators
+    python -m tests.benchmarks.reference_estimators [--cluster ADDRESS]
 
 It writes chapters/data/reference_estimators.json, which chapter 5 draws; test_reference_estimators.py recomputes some.
 """
-
-import sys
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from helpers.problems import Empirical, ground_truth, svec
 from helpers.pruning import prune
 from helpers.training import fine_tune, gaussian_init, train
 
-from .results import DATA, by_column, made_with, store
+from .results import DATA, by_column, made_with, store, swept
 
 RESULTS = DATA / "reference_estimators.json"
 COMMAND = "python -m tests.benchmarks.reference_estimators"
@@ -96,13 +94,16 @@ def estimates(n, seed):
     return book(problem, seed) | {"Riemannian": riemannian(problem, seed)} | convex(problem)
 
 
+def row(part):
+    """The line of the results file for a pair (n, seed)."""
+    torch.set_num_threads(1)
+    n, seed = part
+    return {"n": n, "seed": seed} | estimates(n, seed)
+
+
 def main():
     """Compute everything and write the results file."""
-    rows = []
-    for n in SIZES:
-        for seed in SEEDS:
-            rows.append({"n": n, "seed": seed} | estimates(n, seed))
-            print(f"n = {n}, seed {seed}", file=sys.stderr)
+    rows = swept(row, [(n, seed) for n in SIZES for seed in SEEDS])
     provenance = made_with(COMMAND, "torch", "numpy", "scipy", "pymanopt", "cvxpy", "clarabel") | {
         "penalty": repr(natural(problem_of(SIZES[0], 0))),
         "d": DIMENSION, "r": RANK, "noise": NOISE, "ensemble": "gaussian", "mu": [1.0] * RANK,

@@ -1,11 +1,29 @@
-"""Where a benchmark leaves its numbers: chapters/data/NAME.json, which a page reads; a line for each column."""
+"""How a benchmark computes its parts, and where it leaves its numbers: chapters/data/NAME.json, which a page reads."""
 
+import argparse
+import inspect
 import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
-DATA = Path(__file__).parents[2] / "chapters" / "data"
+from tests.tools.parts import ROOT, computed, fingerprint
+
+DATA = ROOT / "chapters" / "data"
+FINISHED = ROOT / "_build" / "sweeps"
+
+
+def swept(function, parts, *, arguments=None):
+    """[function(part) for part in parts], of a benchmark's command: on all processors here, or with --cluster ADDRESS
+    on the workers of a Dask scheduler. A part that this code has finished is on disk, and is not computed again.
+
+    function: of a module, its results as JSON takes them. arguments: of the command, None for those it was given.
+    """
+    parser = argparse.ArgumentParser(description=inspect.getmodule(function).__doc__.split("\n")[0])
+    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, as for grading")
+    source, parts = Path(inspect.getsourcefile(function)), list(parts)
+    folder = FINISHED / fingerprint(function.__name__, repr(parts), paths=[*ROOT.glob("helpers/**/*.py"), source])
+    return computed(function, parts, folder, cluster=parser.parse_args(arguments).cluster, title=source.stem)
 
 
 def made_with(command, *packages):
