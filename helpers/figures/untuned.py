@@ -128,7 +128,7 @@ RULES = {
 NAMES = {"first that outweighs": "the rule", "from above": "iteration from above"}
 
 
-def success(rows, edges=(1, 2, 3, 5, 8, 14, 40)):
+def success(rows, edges=(0.25, 0.5, 1, 2, 3, 5, 8, 14, 40)):
     """The share of problems on which each of `RULES` finds r, against signal over noise cμ_r/ν in the bins between
     `edges`; bars: one standard error. rows: a table with the columns of chapters/data/rank_rules.json."""
     figure, ax = plt.subplots(figsize=(7, 3.9))
@@ -142,12 +142,12 @@ def success(rows, edges=(1, 2, 3, 5, 8, 14, 40)):
         ax.errorbar(middle[share.index] * 1.03 ** (i - 2), share, error, marker=marker, color=color, capsize=2,
                     linewidth=1.2, label=NAMES.get(rule, rule))  # fmt: skip
     ax.axvline(0.5, color=INK, linestyle=":", linewidth=1.4)
-    ax.text(0.52, 0.05, "detection limit", fontsize="small")
+    ax.text(0.48, 0.95, "detection\nlimit", fontsize="small", ha="right", va="top")
     ax.axvline(1 + 1 / (2 * 0.05**0.5 * theory.path_floor(0.05)), color=INK, linestyle="--", linewidth=1.2)
     ax.text(4.0, 0.05, "a proof needs this (Gaussian)", fontsize="small")
     decorate(ax, xlabel=r"signal over noise $c\mu_r/\nu$", ylabel="share with the right rank", xscale="log",
-             ylim=(0, 1.05), xlim=(0.45, 40), legend=False)  # fmt: skip
-    ax.set_xticks([0.5, 1, 2, 5, 10, 20, 40], ["0.5", "1", "2", "5", "10", "20", "40"])
+             ylim=(-0.03, 1.05), xlim=(0.25, 40), legend=False)  # fmt: skip
+    ax.set_xticks([0.25, 0.5, 1, 2, 5, 10, 20, 40], ["0.25", "0.5", "1", "2", "5", "10", "20", "40"])
     ax.xaxis.set_minor_locator(plt.NullLocator())
     figure.legend(loc="outside right center", fontsize="small")
     return figure

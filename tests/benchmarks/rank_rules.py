@@ -4,10 +4,13 @@ Run from the root of the repository:
 
     python -m tests.benchmarks.rank_rules
 
-It writes chapters/data/rank_rules.json, which chapter 8 draws; test_rank_rules.py recomputes some.
+It writes chapters/data/rank_rules.json and, of problems with a weak and with a strong signal, rank_rules_weak.json and
+rank_rules_strong.json, which chapter 8 draws; test_rank_rules.py recomputes some.
 """
 
+import sys
 from math import log, sqrt
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,24 +24,48 @@ from helpers.untuned import MARGIN, choose, error_law, levels_of, path
 
 from .results import DATA, by_column, made_with, store
 
-RESULTS = DATA / "rank_rules.json"
 COMMAND = "python -m tests.benchmarks.rank_rules"
-DIMENSION, PROBLEMS, FIRST_SEED = 12, 200, 500_000
+DIMENSION, FOLDS = 12, 5
 COORDINATES = DIMENSION * (DIMENSION + 1) // 2
-FOLDS, VALIDATED = 5, 5  # cross-validation, five times the work, on every fifth problem only
 
 
-def problem_of(i):
-    """Problem number i, columns to start with, and what is told about it: r 1 to 5, condition of M 1 to 2, largest
-    eigenvalue 0.3 to 4, n 0.5 to 8 times d(d + 1)/2, μ_r 1 to 40 times the noise level ν/c (s at most 2‖M‖_F)."""
-    draw = np.random.default_rng(FIRST_SEED + i)
+class Draw(NamedTuple):
+    """How problems are drawn: the first one's seed, how many, μ_r in units of the noise level ν/c from least to most,
+    the largest s/‖M‖_F, n at least so many times dof(r). Then how much is done: the rivals or the rule alone, and
+    cross-validation, five times the work, on so many of each five problems."""
+
+    first_seed: int
+    problems: int
+    least: float
+    most: float
+    noise: float = float("inf")
+    plenty: float = 0.0
+    rivals: bool = True
+    validated: int = 0
+
+
+SETS = {
+    "unseen": Draw(500_000, 200, 1, 40, noise=2, validated=1),
+    "weak": Draw(600_000, 200, 0.25, 2),  # half to four times the detection limit
+    "strong": Draw(700_000, 850, 5, 40, noise=2, plenty=2, rivals=False),  # of which about half are
+}
+RESULTS = {name: DATA / f"rank_rules{'' if name == 'unseen' else '_' + name}.json" for name in SETS}
+
+
+def problem_of(i, name="unseen"):
+    """Problem i of a set, columns to start with, and what is told about it: r 1 to 5, condition of M 1 to 2, largest
+    eigenvalue 0.3 to 4, n 0.5 to 8 times d(d + 1)/2, what `Draw` says, and k from r to 2d."""
+    how = SETS[name]
+    draw, seed = np.random.default_rng(how.first_seed + i), how.first_seed + i
     ensemble = ("gaussian", "rank-one")[i % 2]
     r, condition = int(draw.integers(1, 6)), draw.uniform(1, 2)
-    scale, n = np.exp(draw.uniform(log(0.3), log(4))), round(COORDINATES * np.exp(draw.uniform(log(0.5), log(8))))
-    truth = ground_truth(DIMENSION, r, condition=sqrt(condition), seed=FIRST_SEED + i) * sqrt(scale)
-    clean = Empirical.sample(truth, n, ensemble=ensemble, seed=FIRST_SEED + i)
+    fewest = max(0.5, how.plenty * theory.degrees_of_freedom(DIMENSION, r) / COORDINATES)
+    scale, n = np.exp(draw.uniform(log(0.3), log(4))), round(COORDINATES * np.exp(draw.uniform(log(fewest), log(8))))
+    truth = ground_truth(DIMENSION, r, condition=sqrt(condition), seed=seed) * sqrt(scale)
+    clean = Empirical.sample(truth, n, ensemble=ensemble, seed=seed)
     unit = theory.noise_level(1.0, DIMENSION, n, ensemble=ensemble) / theory.mean_factor(ensemble)
-    s = min(clean.mu_r / unit / float(np.exp(draw.uniform(0, log(40)))), 2 * clean.M.norm().item())
+    signal = float(np.exp(draw.uniform(log(how.least), log(how.most))))
+    s = min(clean.mu_r / unit / signal, how.noise * clean.M.norm().item())
     heavy = bool(draw.integers(2))
     noise = draw.standard_t(3, n) / sqrt(3) if heavy else draw.standard_normal(n)
     k = int(draw.integers(r, 2 * DIMENSION + 1))
@@ -112,37 +139,51 @@ def thresholded(problem):
     return int((torch.linalg.eigvalsh(X) > level).sum())
 
 
-def outcome(i):
-    """Problem i as told, and the rank by every rule."""
-    problem, k, told = problem_of(i)
+def outcome(i, name="unseen"):
+    """Problem i of a set as told, and the rank by every rule."""
+    problem, k, told = problem_of(i, name)
+    how = SETS[name]
     kappa = extreme_ratio(problem, 1)
     ratio = theory.largest_ratio(kappa)
-    fits = list(path(problem, ratio=ratio, k=k, levels=levels_of(problem)))
+    fits = []
+    for fit in path(problem, ratio=ratio, k=k, levels=levels_of(problem)):
+        fits.append(fit)
+        if fit.outweighs() and not how.rivals:
+            break
     best = choose(fits)
     _, (low, high) = error_law(problem, best.U, best.noise)
-    least, simplest = cross_validated(problem, fits, ratio, k, i) if i % VALIDATED == 0 else (None, None)
     limit = theory.detection_limit(problem.noise, DIMENSION, problem.n, ensemble=problem.ensemble)
-    return told | {
-        "kappa": kappa, "level": best.level, "ratio": ratio,
-        "first that outweighs": best.rank, "longest plateau": longest(fits), "from above": from_above(fits),
-        "BIC": bic(problem, fits), "cross-validation": least, "cross-validation, 1 SE": simplest,
-        "threshold": thresholded(problem), "detectable": int((torch.linalg.eigvalsh(problem.M) > limit).sum()),
+    found = told | {
+        "kappa": kappa, "level": best.level, "ratio": ratio, "first that outweighs": best.rank,
+        "detectable": int((torch.linalg.eigvalsh(problem.M) > limit).sum()),
         "error": problem.error(best.U).item(), "low": float(low), "high": float(high),
     }  # fmt: skip
-
-
-def main():
-    """Compute everything and write the results file."""
-    write([outcome(i) for i in tqdm(range(PROBLEMS))])
-
-
-def write(rows):
-    """Store the outcomes of all problems, column by column."""
-    provenance = made_with(COMMAND, "torch", "numpy", "scipy") | {
-        "first seed": FIRST_SEED, "d": DIMENSION, "margin": MARGIN, "folds": FOLDS,
+    if not how.rivals:
+        return found
+    least, simplest = None, None
+    if 3 * i % 5 < how.validated:
+        least, simplest = cross_validated(problem, fits, ratio, k, i)
+    return found | {
+        "longest plateau": longest(fits), "from above": from_above(fits), "BIC": bic(problem, fits),
+        "cross-validation": least, "cross-validation, 1 SE": simplest, "threshold": thresholded(problem),
     }  # fmt: skip
-    store(RESULTS, provenance, by_column(rows, digits=5))
+
+
+def main(names=SETS):
+    """Compute the sets of these names and write a results file for each."""
+    torch.set_num_threads(1)
+    for name in names:
+        write(name, [outcome(i, name) for i in tqdm(range(SETS[name].problems), desc=name)])
+
+
+def write(name, rows):
+    """Store the outcomes of all problems of a set, column by column."""
+    drawn = {key: str(value) if value == float("inf") else value for key, value in SETS[name]._asdict().items()}
+    provenance = made_with(COMMAND, "torch", "numpy", "scipy") | {
+        "set": name, "drawn": drawn, "d": DIMENSION, "margin": MARGIN, "folds": FOLDS,
+    }  # fmt: skip
+    store(RESULTS[name], provenance, by_column(rows, digits=5))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or SETS)

@@ -6,10 +6,10 @@ import pytest
 from benchmarks import rank_rules
 
 
-@pytest.mark.parametrize("i", [1, 5])
-def test_stored_outcomes_are_recomputed(i):
-    stored = json.loads(rank_rules.RESULTS.read_text(encoding="utf-8"))["rows"]
-    assert len(stored["r"]) == rank_rules.PROBLEMS
-    for name, value in rank_rules.outcome(i).items():
-        there = stored[name][i]
-        assert value == (pytest.approx(there, rel=1e-2) if isinstance(value, float) else there), name
+@pytest.mark.parametrize(("name", "i"), [("unseen", 1), ("unseen", 5), ("weak", 3), ("weak", 28), ("strong", 77)])
+def test_stored_outcomes_are_recomputed(name, i):
+    stored = json.loads(rank_rules.RESULTS[name].read_text(encoding="utf-8"))["rows"]
+    assert len(stored["r"]) == rank_rules.SETS[name].problems
+    for column, value in rank_rules.outcome(i, name).items():
+        there = stored[column][i]
+        assert value == (pytest.approx(there, rel=1e-2) if isinstance(value, float) else there), column
