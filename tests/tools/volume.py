@@ -146,9 +146,9 @@ def printed(browser, site, html):
         page.set_default_timeout(PATIENCE)
         page.goto(place.as_uri(), timeout=PATIENCE)
         page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
-        page.evaluate(NUMBERS, sheets(page.pdf(prefer_css_page_size=True)))
-        pdf = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
-        return described(pdf, page.title(), page.inner_text(".volume-cover p"))
+        options = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
+        page.evaluate(NUMBERS, sheets(page.pdf(**options)))
+        return described(page.pdf(**options), page.title(), page.inner_text(".volume-cover p"))
     finally:
         page.close()
         place.unlink()
