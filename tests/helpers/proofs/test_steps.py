@@ -24,3 +24,12 @@ def test_the_table_shows_sides_slack_and_verdict():
     assert lines[2] == "| $a \\le b$ | 1 | ≤ | 3 | 2 | ✓ yes |"
     assert lines[3].endswith("✗ no |")
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_slack_of_rounding_is_shown_as_0_and_no_other_is():
+    ends = (1 + 4e-16, 1 - 1e-15, 1 + 1e-9, math.inf)
+    lines = show([Step("x", 1.0, "≤", end) for end in ends]).data.splitlines()[2:]
+    slacks = [line.split("|")[5].strip() for line in lines]
+    assert slacks[:2] == ["0", "0"]
+    assert "0" not in slacks[2:]
+    assert "10^{-9}" in slacks[2]
