@@ -72,7 +72,7 @@ def runs(env):
     for name, data in sorted(recorded.items()):
         if data and data.get("runtime") is not None:
             when = datetime.datetime.fromtimestamp(data["mtime"], datetime.UTC)
-            yield env.titles[name].astext(), f"{data['runtime']:.1f}", f"{when:%Y-%m-%d}"
+            yield env.titles[name].astext(), f"{data['runtime']:.1f}", f"{when:%-d %B %Y}"
 
 
 def versions():

@@ -83,3 +83,13 @@ def test_panels_stand_below_each_other_on_a_phone_and_side_by_side_on_a_desk(ope
     assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
     assert all(200 < box["width"] <= 390 for box in boxes)
     assert phone.get_by_role("img", name=ALT).count() == 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_panel_shows_its_part_of_the_figure_in_either_mode(open_at, theme):
+    phone = open_at(390)
+    phone.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    for panel in phone.locator(".panel").all():
+        shown, whole = panel.bounding_box(), panel.locator("img").bounding_box()
+        assert whole["width"] > 1.7 * shown["width"]
+        assert abs(whole["height"] - shown["height"]) < 2
