@@ -67,7 +67,7 @@ def test_the_status_has_the_seconds_of_every_chapter_that_ran_and_no_other():
     ran = {"exec_data": {"runtime": 12.34, "mtime": 0.0}}
     titles = {name: SimpleNamespace(astext=lambda: "Title") for name in "ab"}
     env = SimpleNamespace(nb_metadata={"a": ran, "b": {"exec_data": {"runtime": None}}, "c": {}}, titles=titles)
-    assert list(status_page.runs(env)) == [("Title", "12.3", "1970-01-01")]
+    assert list(status_page.runs(env)) == [("Title", "12.3", "1 January 1970")]
     assert dict(status_page.versions()).keys() >= {"Python", "torch", "Sphinx"}
 
 
