@@ -45,7 +45,7 @@ class Draw(NamedTuple):
 
 
 SETS = {
-    "unseen": Draw(500_000, 200, 1, 40, noise=2, validated=4),
+    "unseen": Draw(500_000, 200, 1, 40, noise=2, validated=5),
     "weak": Draw(600_000, 200, 0.25, 2),  # half to four times the detection limit
     "strong": Draw(700_000, 850, 5, 40, noise=2, plenty=2, rivals=False),  # of which about half are
 }
