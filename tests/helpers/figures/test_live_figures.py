@@ -25,6 +25,7 @@ FIGURES = {  # name: parameters as the chapter's cell passes them
     "landscape_dial": {"squares": [1.0, 0.4], "smoothing": 0.0067},
     "landscape_phases": GRID | {"codes": CODES, "phases": theory.PHASES},
     "frames": {"r": 2, "k": 100, "c_beta": 0.01, "seed": 0},
+    "gap": {"d": 6, "smoothing": 0.03},
     "tuning": {"d": 12, "r": 2, "condition": 1.4, "seed": 0},
     "quadratic": {"k": 30, "beta": 0.01, "seed": 0},
     "digits": DIGITS,
@@ -295,6 +296,26 @@ def test_the_dial_does_what_chapter_2_says(browser):
     middle = 46 + (plane.bounding_box()["width"] - 56) / 2  # between the margins of the plot
     plane.tap(position={"x": middle, "y": 40})
     assert reading("^θ = (89|9[01])")
+    page.close()
+
+
+def test_no_run_ends_in_the_gap_as_chapter_4_says(browser):
+    page = opened(browser, "gap")
+    words(page, r"predicted")
+    least, edge = theory.g_min(0.297, 0.03), theory.gap_edge(0.297, 1.0, 0.03) / 0.03**0.5
+    for mu, lives in ((0.8, True), (0.5, True), (round(least + 0.02, 2), True), (round(least - 0.02, 2), False)):
+        put(page, "weak eigenvalue", mu)
+        fate = r"has norm ([\d.]+), predicted \1\d?\." if lives else "is zero: its eigenvalue"
+        said = words(page, f"μ₂ = {mu:g}.*{fate}")
+        assert f"between 0 and {edge:.2f}" in said
+        if lives:
+            assert float(re.search(r"has norm ([\d.]+\d)", said)[1]) > edge
+    handle = page.get_by_role("slider", name="level")
+    before = handle.get_attribute("aria-valuetext")
+    for _ in range(8):
+        handle.press("ArrowUp")
+    assert handle.get_attribute("aria-valuetext") != before
+    words(page, "outside of it")
     page.close()
 
 
