@@ -64,7 +64,7 @@ REPAIRS = {
     r'\s*<(?:script src|link href|link rel="preload" [^>]* href)="[^"]*fontawesome[^"]*"[^>]*>(?:</script>)?': "",
     # no page has cards, tabs or grids
     r'\s*<link rel="stylesheet"[^>]*sphinx-design[^>]*>': "",
-    r'\s*<script src="[^"]*design-tabs[^"]*"></script>': "",
+    r'\s*<script[^>]* src="[^"]*design-tabs[^"]*"[^>]*></script>': "",
     # the theme in use is known before the first paint, and "auto" is a mode (the theme: an error on the console)
     r'dataset\.mode = localStorage\.getItem\("mode"\) \|\| "";\s*'
     r'document\.documentElement\.dataset\.theme = localStorage\.getItem\("theme"\) \|\| "";': (
