@@ -70,9 +70,9 @@ def _here(function, workers):
 
 
 def _on_cluster(function, address):
-    from distributed import Client, as_completed
-
     def run(numbered):
+        from distributed import Client, as_completed
+
         with Client(address, timeout="20s") as client:
             if not client.scheduler_info()["workers"]:
                 raise OSError(f"no worker at {address}: start some with `make worker CLUSTER={address}`")
