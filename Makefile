@@ -18,7 +18,7 @@ WORDS := sensing landscape frames gap tuning quadratic digits untuned factors
 NUMBER = $(shell echo $(WORDS) | tr ' ' '\n' | grep -nx '$(WORD)' | cut -d: -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade worker formgrader marks lock audit workflows release strip clean
+.PHONY: help book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade scheduler worker formgrader marks lock audit workflows release strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -93,8 +93,14 @@ variant: $(STAMP)  ## draw private problem sets from the public ones: make varia
 grade: $(GRADING)  ## grade a folder of submissions: make grade SUBMISSIONS=folder
 	$(BIN)/python chapters/problem_sets/grade.py "$(SUBMISSIONS)" --source "$(SOURCE)" --grades "$(GRADES)" $(SETS_TO_GRADE) $(GRADE_OPTIONS)
 
+# what a Dask scheduler and its workers find of the book
+ON_CLUSTER = PYTHONPATH=chapters/problem_sets:.:tests:tests/book $(BIN)/python -m distributed.cli
+
+scheduler: $(GRADING)  ## start a Dask scheduler, at the address that it prints: make scheduler PORT=8786
+	$(ON_CLUSTER).dask_scheduler --port $(or $(PORT),8786)
+
 worker: $(GRADING)  ## work for the Dask scheduler to which a CLUSTER=address of `make grade` or `make ledger` leads
-	PYTHONPATH=chapters/problem_sets:.:tests:tests/book $(BIN)/python -m distributed.cli.dask_worker $(CLUSTER) --nthreads 1 $(WORKER_OPTIONS)
+	$(ON_CLUSTER).dask_worker $(CLUSTER) --nthreads 1 $(WORKER_OPTIONS)
 
 formgrader: $(GRADING)  ## open JupyterLab where nbgrader's formgrader finds the answers to mark by hand
 	cd "$(GRADES)" && "$(CURDIR)/$(BIN)/jupyter" lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)

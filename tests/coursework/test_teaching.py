@@ -11,7 +11,7 @@ from coursework.answers import CHAPTERS
 
 BOOK = CHAPTERS.parent
 BLOCKS = re.findall(r"(?ms)^```sh\n(.*?)^```", (CHAPTERS / "teaching.md").read_text(encoding="utf-8"))
-SERVERS = ("make formgrader", "make worker", ".venv/bin/python -m distributed")  # they run until they are stopped
+SERVERS = ("make formgrader", "make scheduler", "make worker")  # they run until they are stopped
 ENVIRONMENT = (".venv/installed", ".venv/grading-installed")  # the copy uses this book's own, as it is
 
 
