@@ -89,6 +89,7 @@ def test_panels_stand_below_each_other_on_a_phone_and_side_by_side_on_a_desk(ope
 def test_a_panel_shows_its_part_of_the_figure_in_either_mode(open_at, theme):
     phone = open_at(390)
     phone.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    assert not phone.locator("img.whole").is_visible()
     for panel in phone.locator(".panel").all():
         shown, whole = panel.bounding_box(), panel.locator("img").bounding_box()
         assert whole["width"] > 1.7 * shown["width"]
