@@ -1,5 +1,7 @@
 """Every link leads where its words say, from notebooks, pages of the book, README and CONTRIBUTING."""
 
+import re
+
 from notebooks import CHAPTERS, read
 from parametrised import every_document, every_notebook, none_of
 from proofs_page import citation_keys, identifier
@@ -28,3 +30,11 @@ def test_works_that_are_linked_stand_in_the_bibliography(path):
     works = {address: identifier(address) for address in linked if "doi.org/" in address or "arxiv.org/" in address}
     missing = [address for address, work in sorted(works.items()) if work not in known]
     assert not missing, f"{path.name}: no entry in references.bib for {', '.join(missing)}"
+
+
+def test_a_source_stands_in_the_bibliography_once_and_in_plain_letters():
+    text = (CHAPTERS / "references.bib").read_text(encoding="utf-8")
+    places = re.findall(r"(?m)^\s*(?:doi|eprint)\s*=\s*\{(.*)\}", text)
+    assert len(places) > 50
+    assert sorted(places) == sorted(set(places))
+    assert not re.findall(r"(?m)^\s*title\s*=.*\$.*", text), "Sphinx prints TeX in a title as it stands"
