@@ -54,6 +54,8 @@ TOO_WIDE = """() => {
 STOPS = """() => [...document.querySelectorAll("mjx-container, .math")].filter((formula) =>
   formula.tabIndex >= 0 !== (formula.scrollWidth > formula.clientWidth + 1 && formula.matches(".math")
     && getComputedStyle(formula).overflowX !== "visible")).map((formula) => formula.outerHTML.slice(0, 200))"""
+REACHED = """() => [...document.querySelectorAll(".highlight pre")].every((code) =>
+  code.scrollWidth <= code.clientWidth + 1 || code.tabIndex >= 0)"""
 UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
   .filter((element) => element.tabIndex >= 0 && element.checkVisibility({ visibilityProperty: true }))
   .filter((element) => {
@@ -153,6 +155,7 @@ def test_axe_finds_nothing(page, look):  # last of a page: it simplifies what it
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate(SET_MODE, mode)
+    page.wait_for_function(REACHED)  # frame.js waits for a window that is being resized
     page.evaluate(PLAIN)
     page.evaluate("() => Promise.all(document.getAnimations().map((change) => change.finished.catch(() => {})))")
     found = axe.run(page, options=options | {"resultTypes": ["violations"]}).response["violations"]
