@@ -5,12 +5,11 @@ import numpy as np
 import torch
 
 from helpers import theory
-from helpers.figures.style import FADED, INK, SHADES, decorate, line, points
+from helpers.figures.style import FADED, INK, PAPER, SHADES, decorate, line, points
 from helpers.pruning import column_norms
 
 BAND = "#EBD9D3"
 WRONG, SAFE = "#B3332B", "#DDEEE0"
-PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 NAMES = {"gaussian": "Gaussian", "rank-one": "rank-one"}
 
 

@@ -8,7 +8,7 @@ lab.mount("gap", (fig, p) => {
   const no = lines.band({ label: "no column here" }), nor = ends.band();
   lines.curve({ label: "theory" }).set(xs, xs.map(bend));
   const cut = lines.curve({ dash: "7 4", width: 1.5, label: "threshold 2√β" }), cuts = ends.curve({ dash: "7 4", width: 1.5 });
-  const high = lines.curve({ color: "quiet", width: 1.2 }), law = ends.curve();
+  const high = lines.curve({ color: "quiet", width: 1.2, label: "level" }), law = ends.curve();
   const seen = ends.dots({ color: "sky", hollow: true, size: 4, label: "ends of runs" });
   const looks = [{ color: "blue", shape: "triangle", size: 6, label: "columns" }, { color: "grey", size: 5, label: "zero" }];
   const [some, none] = looks.map((look) => lines.dots(look)), weak = ends.dots({ color: "blue", shape: "triangle", size: 6 });

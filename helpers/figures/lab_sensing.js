@@ -78,7 +78,7 @@ lab.mount("sensing", (fig, p) => {
     const { lasso } = run, low = lab.theory.thresholdStrength(lasso.smoothing, lab.theory.curvatureBound(d, now.n)), high = lab.theory.criticalStrength(mu, lasso.smoothing);
     const where = lasso.strength <= low ? "below" : lasso.strength >= high ? "above" : "inside";
     const count = `${alive.length} of ${now.k} columns above the threshold, M has rank ${r}.`;
-    const window = now.penalty === "group Lasso" ? ` λ = ${lab.number(lasso.strength)} is ${where} the window ${low < high ? `from ${lab.number(low)} to ${lab.number(high)}` : "(empty here)"}.` : "";
+    const window = now.penalty === "group Lasso" ? ` λ = ${lab.number(lasso.strength)} ${low < high ? `is ${where} the window from ${lab.number(low)} to ${lab.number(high)}` : "has no window here"}.` : "";
     const error = (descent) => lab.number(descent.error());
     if (p.playing) fig.say(!pruned ? `Train, step ${run.steps}: ${alive.length} of ${now.k} columns above the threshold, error ${error(run)}.`
       : `Prune: ${pruned.k} of ${now.k} columns are left; M has rank ${r}. Fine-tune: error ${error(pruned)}, that of an oracle, who is told the rank, ${lab.number(reached)}.`, player.on);

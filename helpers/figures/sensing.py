@@ -131,11 +131,11 @@ def errors_along_the_way(results):
     for x in results:
         for ax, plain, lasso in ((left, x.plain, x.trained), (right, x.healed, x.tuned)):
             for who, run in (("no penalty", plain), ("group Lasso", lasso)):
-                ax.plot(run.steps, relative(run, x), color=CAST[who]["color"], linewidth=0.9, alpha=0.5)
+                ax.plot(run.steps, relative(run, x), **line(who, label=None, linewidth=0.9, alpha=0.6))
     for ax in (left, right):
         ax.axhline(1, **line("oracle", label=None))
     for who in ("no penalty", "group Lasso"):
-        left.plot([], [], **line(who, linestyle="-"))
+        left.plot([], [], **line(who))
     left.plot([], [], **line("oracle"))
     decorate(left, xlabel="training step", ylabel="error / oracle's error", title="train", yscale="log")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

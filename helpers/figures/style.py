@@ -18,6 +18,7 @@ CAST = {
     "oracle": {"color": "#00785A", "marker": "D", "linestyle": (0, (1, 1))},
     "theory": {"color": INK, "linestyle": "-"},
 }
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under a word that a line would strike through
 SANS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")  # near the pages' own letters
 SHADES = sns.color_palette("cividis", 6)  # for families of curves: ordered, readable in grey
 
@@ -68,6 +69,7 @@ class LogLabels(LogFormatterSciNotation):
 def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
     """Label an axes and draw its legend if it has entries; `settings` go to `ax.set` (xscale="log", ylim=…)."""
     ax.set(xlabel=xlabel, ylabel=ylabel, **settings)
+    ax.tick_params(labelleft=True)  # of panels that share an axis, too: on a phone they stand below each other
     for axis in (ax.xaxis, ax.yaxis):
         if type(axis.get_major_formatter()) is LogFormatterSciNotation:
             axis.set_major_formatter(LogLabels())

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import theory
-from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, draw_threshold, line, points
+from helpers.figures.style import CAST, FADED, INK, PAPER, SHADES, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
 
 BAND, SAFE = "#EBD9D3", "#DDEEE0"
@@ -99,8 +99,8 @@ def outweighing(fits, chosen):
             **points("group Lasso", label=r"noise $\hat\nu$ that the fit leaves"))  # fmt: skip
     for fit in finite:
         ax.annotate(str(fit.rank), (fit.level, fit.nu), xytext=(0, 6), textcoords="offset points", ha="center",
-                    fontsize="small", color=CAST["group Lasso"]["color"])  # fmt: skip
-    ax.axvline(chosen.level, color=INK, linewidth=1.2)
+                    fontsize="small", color=CAST["group Lasso"]["color"], bbox=PAPER)  # fmt: skip
+    ax.axvline(chosen.level, color=INK, linewidth=1.2, zorder=0)
     return decorate(ax, xlabel=r"level $z = \lambda^{2/3}$", ylabel="operator norm", xscale="log", yscale="log").figure
 
 

@@ -208,4 +208,4 @@ def _bounded(error, bound):
 
 
 def _mark(truth):
-    return "—" if truth is None else "✓ yes" if truth else "✗ no"
+    return "—" if truth is None else "✓\u00a0yes" if truth else "✗\u00a0no"

@@ -90,7 +90,7 @@ def otherwise(sweep, keep):
     return count
 
 
-def library(split, seeds=SEEDS):
+def torch_pruning_runs(split, seeds=SEEDS):
     """The library's own training and pruning on the splits of these seeds, as a `WidthSweep` over its regularisers."""
     runs = []
     for reg in REGULARISERS:
@@ -117,7 +117,7 @@ def main():
         )
         for name, kind in kinds.items()
     }
-    sweeps["Torch-Pruning"] = library(split)
+    sweeps["Torch-Pruning"] = torch_pruning_runs(split)
     different = [sum(otherwise(sweep, m) for sweep in sweeps.values()) for m in KEEPS]
     rows = {"keep": [m for m in KEEPS for _ in SEEDS], "seed": list(SEEDS) * len(KEEPS)}
     rows |= {name: [round(a, 6) for a in sweep.chosen.flatten().tolist()] for name, sweep in sweeps.items()}

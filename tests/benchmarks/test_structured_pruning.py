@@ -13,7 +13,7 @@ pytest.importorskip("torch_pruning")
 @pytest.mark.slow
 def test_stored_runs_of_the_library_come_out_again():
     rows, seed = json.loads(bench.RESULTS.read_text(encoding="utf-8"))["rows"], 3
-    again = bench.library(digits.load("digit", [seed]), [seed]).chosen[:, 0].tolist()
+    again = bench.torch_pruning_runs(digits.load("digit", [seed]), [seed]).chosen[:, 0].tolist()
     there = [value for value, s in zip(rows["Torch-Pruning"], rows["seed"], strict=True) if s == seed]
     assert again == pytest.approx(there, abs=0.03)
 

@@ -201,7 +201,7 @@ def test_the_table_says_in_words_what_holds():
         hypotheses.Check("z", "a < b", 2.0, math.inf, "no bound", None),
     ]
     text = hypotheses.show(rows).data
-    assert (text.count("✓ yes"), text.count("✗ no"), text.count("—")) == (3, 2, 1)
+    assert (text.count("✓\u00a0yes"), text.count("✗\u00a0no"), text.count("—")) == (3, 2, 1)
     assert text.count("∞") == 2
 
 

@@ -21,8 +21,8 @@ def test_a_step_holds_when_its_relation_does_up_to_rounding(left, relation, righ
 
 def test_the_table_shows_sides_slack_and_verdict():
     lines = show([Step("$a \\le b$", 1.0, "≤", 3.0), Step("$c = d$", 1.0, "=", 2.0)]).data.splitlines()
-    assert lines[2] == "| $a \\le b$ | 1 | ≤ | 3 | 2 | ✓ yes |"
-    assert lines[3].endswith("✗ no |")
+    assert lines[2] == "| $a \\le b$ | 1 | ≤ | 3 | 2 | ✓\u00a0yes |"
+    assert lines[3].endswith("✗\u00a0no |")
     assert len({line.count("|") for line in lines}) == 1
 
 
