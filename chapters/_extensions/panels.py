@@ -56,7 +56,10 @@ def cuts(text):
     if top > height / 2:  # a legend below or beside the panels: leave the figure whole
         return width, []
     starts = [min(extent(group)[0] for group in groups) for _, _, groups in columns]
-    edges = [0, *starts[1:], width]
+    ends = [max(right, *(extent(group)[2] - SPACE / 2 for group in groups)) for _, right, groups in columns]
+    # where the last words of a panel are near the first of the next one, the cut is as close to these as it can be
+    between = [min(max(start, end), start + SPACE - 1) for start, end in zip(starts[1:], ends[:-1], strict=True)]
+    edges = [0, *between, width]
     above = [(left - HANDLE, 0, right - left + HANDLE, top) for left, _, right, _ in legends]
     return width, above + [(x, top, end - x, height - top) for x, end in pairwise(edges)]
 

@@ -39,6 +39,14 @@ def test_a_figure_gets_lighter_once(drawn):
     assert drawings.lighter(light) == light
 
 
+@pytest.mark.parametrize("path", ["M 1.2345 2", "M 1.2345 2 L 3 4", "M 1 2 L 3.4567 4 L 5 6 z"])
+def test_a_build_that_finds_the_light_figures_of_an_earlier_one_leaves_them(path):
+    light = drawings.lighter(f'<svg xmlns="{drawings.SVG[1:-1]}"><metadata/><path d="{path}"/></svg>')
+    assert "metadata" not in light
+    assert path not in light
+    assert drawings.lighter(light) == light
+
+
 @pytest.mark.parametrize("count", [2, 500])
 def test_corners_stay_within_half_a_hundredth_however_many_there_are(count):
     corners = np.random.default_rng(count).uniform(0, 400, (count, 2))
