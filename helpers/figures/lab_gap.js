@@ -1,10 +1,12 @@
 // Chapter 4: the gap under the hand. A run on the expected loss (κ = 1), from close to a truth with eigenvalues 1 and μ₂.
 // p: d, smoothing. Norms are in units of √β.
+lab.gap = { bend: (x) => (x * x + 4) / (4 * (x * x + 1) ** 2.5) }; // |h″| at a column of norm x, in units of β
+
 lab.mount("gap", (fig, p) => {
   const { d, smoothing: beta } = p, { theory: t } = lab, unit = Math.sqrt(beta), LEVELS = [0.006, 0.9], LARGEST = 1.1 / unit;
   const lines = fig.plot({ x: [0, LARGEST], y: [1e-3, 2], log: "y", height: 300, xlabel: "column norm / √β", ylabel: "β√β times |h″|, and times the level 2κ/λ", label: "Where a column can be" });
   const ends = fig.plot({ x: [0, 1], y: [0, LARGEST], height: 300, xlabel: "weak eigenvalue μ₂", ylabel: "norm of its column / √β", label: "The weak column against its eigenvalue" });
-  const bend = (x) => (x * x + 4) / (4 * (x * x + 1) ** 2.5), xs = Array.from({ length: 121 }, (_, i) => i / 120 * LARGEST);
+  const { bend } = lab.gap, xs = Array.from({ length: 121 }, (_, i) => i / 120 * LARGEST);
   const no = lines.band({ label: "no column here" }), nor = ends.band();
   lines.curve({ label: "theory" }).set(xs, xs.map(bend));
   const cut = lines.curve({ dash: "7 4", width: 1.5, label: "threshold 2√β" }), cuts = ends.curve({ dash: "7 4", width: 1.5 });

@@ -79,6 +79,12 @@ def test_shrunk_spectrum(mu):
             assert found == pytest.approx(wanted.tolist(), abs=1e-9)
 
 
+def test_the_bend_of_the_gap_is_that_of_the_penalty():
+    beta, norms = 0.03, torch.linspace(0, 6, 25, dtype=torch.float64)
+    wanted = -(beta**1.5) * GroupLasso(1.0, beta).d2h(beta * norms**2)
+    assert run("gap", "given.map(lab.gap.bend)", norms) == pytest.approx(wanted.tolist(), abs=1e-12)
+
+
 @pytest.mark.parametrize("ensemble", ["gaussian", "rank-one"])
 @pytest.mark.parametrize("mu", [(1.0,), (1.0, 0.5), (1.0, 0.8, 0.6, 0.3)])
 def test_rates_and_crawls(mu, ensemble):
