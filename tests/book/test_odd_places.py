@@ -90,7 +90,12 @@ def shown(cache, path):
     executed = nbformat.read(cache / "executed" / key / "base.ipynb", as_version=4)
     outputs = [cell.outputs for cell in executed.cells if cell.cell_type == "code"]
     dates = re.compile(r"<dc:date>[^<]*|\bat 0x\w+")
-    return [[dates.sub("", str(output.get("data", output.get("text")))) for output in shown] for shown in outputs]
+    return [[printed(cell), *(dates.sub("", str(one.data)) for one in cell if "data" in one)] for cell in outputs]
+
+
+def printed(outputs):
+    """What a cell printed, however many messages that took: a slow machine sends each line on its own."""
+    return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
 def test_a_chapter_builds_in_a_read_only_folder_with_any_name_without_home_and_locale(chapter):
@@ -107,7 +112,7 @@ def test_two_builds_give_the_same_tables_and_figures(chapter):
     here, there = (shown(folder, CHAPTERS / f"{CHAPTER}.ipynb") for folder in (first, second))
     different = [number for number, (a, b) in enumerate(zip(here, there, strict=True), 1) if a != b]
     assert not different, f"code cells {different}"
-    assert sum(map(len, here)) > 20
+    assert sum(map(any, here)) > 20
 
 
 def test_where_names_are_ascii_and_the_folders_is_not_a_sentence_says_so(book):
