@@ -12,6 +12,8 @@ COLAB_PYTHON ?= python3.13
 # the matrices are small: threads only wait for each other, badly so beside a second test process
 export OMP_NUM_THREADS ?= 1
 export PYTHONUTF8 ?= 1
+# byte code is kept, whatever the machine says: else every process compiles the book's modules and tests anew
+export PYTHONDONTWRITEBYTECODE =
 # two processes share the files, longest first (conftest.py)
 SIDE_BY_SIDE := -n 2 --dist loadscope --no-loadscope-reorder
 WORDS := sensing landscape frames gap tuning quadratic digits untuned factors
