@@ -1,7 +1,11 @@
 """Formulas and figures on a phone and on a desk, in a real browser with the book's MathJax."""
 
+import io
+
+import numpy as np
 import pytest
 from browser import chromium
+from PIL import Image
 from small_book import build, notebook
 from test_panels import ALT, drawing
 
@@ -94,3 +98,20 @@ def test_a_panel_shows_its_part_of_the_figure_in_either_mode(open_at, theme):
         shown, whole = panel.bounding_box(), panel.locator("img").bounding_box()
         assert whole["width"] > 1.7 * shown["width"]
         assert abs(whole["height"] - shown["height"]) < 2
+
+
+@pytest.mark.parametrize(("width", "figure"), [(1280, "img.whole"), (390, ".panel img")])
+def test_a_figure_is_light_on_dark_in_the_dark_mode_and_stays_as_drawn_in_print(open_at, width, figure):
+    page = open_at(width)
+    card = page.locator(figure).first
+
+    def seen(theme):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        return np.asarray(Image.open(io.BytesIO(card.screenshot())).convert("L"))
+
+    assert np.median(seen("light")) == 255
+    dark = seen("dark")
+    assert np.median(dark) < 40  # the ground
+    assert dark.max() > 200  # letters
+    page.emulate_media(media="print")
+    assert card.evaluate("e => getComputedStyle(e).filter") == "none"
