@@ -6,7 +6,7 @@ ordinary module:
     adapters = adapt(model, rank=16)                             # only U and V have gradients from here on
     optimizer = torch.optim.Adam(parameters(adapters))
     loss = loss + price(adapters, GroupLasso(0.04, 1e-3))        # in each step
-    ranks = cut(adapters, GroupLasso(0.04, 1e-3).threshold)      # then train on without the price
+    ranks = cut(adapters, GroupLasso(0.04, 1e-3).threshold)      # then train on: new optimizer, no price
     merge(model)                                                 # the weights are plain again, adapter included
 """
 

@@ -13,7 +13,7 @@ class Observed(Empirical):
     """Your own measurements, whose truth nobody knows (chapter 8).
 
     Observed(A, y) with symmetric A_i, shape (n, d, d) (of others the symmetric part counts), or Observed(x, y) with
-    inputs x_i, shape (n, d), and A_i = x_i x_iᵀ; y of shape (n,). Tensors or numpy arrays; float64 inside. Scales are
+    inputs x_i, shape (n, d), and A_i = x_i x_iᵀ; y of shape (n,). Tensors, arrays or frames; float64 inside. Scales are
     those of the two ensembles, E⟨A, X⟩² ≈ ‖X‖_F² and E xxᵀ ≈ I: whiten the inputs of a network, which keeps the rank.
     Raises TypeError or ValueError, also where the mean square of the data is far from 1, with the factor that helps.
     What needs the truth (`r`, `mu_r`) raises AttributeError, `error` is NaN; M = 0 is where the loss is expanded.
@@ -22,7 +22,9 @@ class Observed(Empirical):
     def __init__(self, measurements, y):
         data, y = (_float64(name, value) for name, value in (("measurements", measurements), ("y", y)))
         rank_one = tensor("measurements", data, ndim=2).ndim == 2
-        tensor("y", y, shape=(len(data),), ndim=1)
+        if y.shape != data.shape[:1]:
+            raise ValueError(f"y must have one number a measurement, shape ({len(data)},), got {tuple(y.shape)}")
+        tensor("y", y)
         if not rank_one:
             tensor("measurements", data, shape=(data.shape[-1], data.shape[-1]))
             data = svec((data + data.mT) / 2)
@@ -54,6 +56,12 @@ def part(problem, rows):
 
 
 def _float64(name, value):
-    if not isinstance(value, torch.Tensor | np.ndarray):
-        raise TypeError(f"{name} must be a torch tensor or a numpy array, got {type(value).__name__}")
-    return torch.as_tensor(value).to(torch.float64)
+    """A float64 tensor of a tensor, where it lies, or of what numpy makes an array of real numbers: a frame, a list."""
+    values = value.detach() if isinstance(value, torch.Tensor) else np.asarray(value)
+    kind = getattr(values.dtype, "name", str(values.dtype)).removeprefix("torch.")
+    if not kind.startswith(("float", "bfloat", "int", "uint")):
+        what = f"{type(value).__name__} of {kind}"
+        raise TypeError(f"{name} must be a torch tensor or an array of real numbers, got {what}")
+    if isinstance(values, np.ndarray):
+        values = torch.from_numpy(np.require(values, np.float64, "CW"))  # a copy where torch could not share it
+    return values.to(torch.float64)

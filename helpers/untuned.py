@@ -164,7 +164,7 @@ def doubts(problem, fits, best):
             found.append(f"The data nearly admit rank {other}: it would be the answer if the penalty counted {much}.")
     spent = theory.degrees_of_freedom(problem.d, best.rank) if best.rank else 0
     if problem.n < 2 * spent:
-        found.append(f"{problem.n} measurements for {spent} parameters: the interval is too optimistic.")
+        found.append(f"{problem.n} measurements for {spent} parameters: too few to trust the interval, or the rank.")
     pull = torch.linalg.eigvalsh(problem.matrix_gradient(best.U))[-1].item()
     if pull > max(BELOW * best.nu, VISIBLE * problem.y.square().mean().sqrt().item()):
         found.append(f"The residuals pull {pull / best.nu:.1f} times as hard as noise towards a negative eigenvalue, "

@@ -1,6 +1,7 @@
 """A problem from one's own measurements is the problem of the book, without its truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from instances import ENSEMBLE_NAMES, data, gaussian
@@ -53,6 +54,17 @@ def test_only_the_symmetric_part_of_a_measurement_counts():
     torch.testing.assert_close(Observed(A, y).measure(X), (A * X).sum((1, 2)))
 
 
+def test_frames_lists_and_views_are_taken_as_the_same_numbers():
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40.0)
+    frame = pd.DataFrame(x[:, ::-1])
+    fixed = x.copy()
+    fixed.flags.writeable = False
+    wanted = Observed(x[:, ::-1].copy(), y)
+    for given in (frame, frame.to_numpy(), x[:, ::-1], fixed[:, ::-1], frame.to_numpy().tolist()):
+        ours = Observed(given, pd.Series(y))
+        torch.testing.assert_close((ours.design, ours.y), (wanted.design, wanted.y))
+
+
 @both
 def test_a_part_keeps_the_rows_that_were_named(ensemble):
     problem = data(1, 4, 2, 60, ensemble=ensemble)
@@ -66,13 +78,16 @@ def test_a_part_keeps_the_rows_that_were_named(ensemble):
 @pytest.mark.parametrize(
     ("measurements", "y", "error", "words"),
     [
-        ([[1.0]], np.ones(1), TypeError, "measurements must be a torch tensor or a numpy array"),
+        ([["a"]], np.ones(1), TypeError, "measurements must be .* an array of real numbers, got list of str32"),
+        (np.ones((5, 2), complex), np.ones(5), TypeError, "complex128"),
+        (torch.ones(5, 2), torch.ones(5, dtype=torch.bool), TypeError, "y must be .* Tensor of bool"),
         (np.ones(4), np.ones(4), ValueError, "at least 2 dimensions"),
         (np.ones((5, 2, 3)), np.ones(5), ValueError, "measurements must have shape"),
         (np.full((5, 2), np.nan), np.ones(5), ValueError, "finite"),
         (3 * np.ones((5, 2)), np.ones(5), ValueError, "divide by 3"),
-        (np.ones((5, 2)), np.ones(4), ValueError, "y must have shape"),
-        (np.ones((5, 2)), np.ones((5, 1)), ValueError, "y must have shape"),
+        (np.ones((5, 2)), np.ones(4), ValueError, r"y must have one number a measurement, shape \(5,\), got \(4,\)"),
+        (np.ones((5, 2)), np.ones((5, 1)), ValueError, "y must have one number"),
+        (np.ones((5, 2)), np.ones((3, 5)), ValueError, "y must have one number"),
         (np.ones((5, 2)), np.array([1, 1, np.nan, 1, 1]), ValueError, "y must be finite"),
     ],
 )
