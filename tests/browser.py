@@ -7,20 +7,29 @@ import shutil
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = ["--no-sandbox"]
 MISSING = "NO BROWSER: {}, so nothing that runs in a browser was tested"
 
 
-@contextlib.contextmanager
-def chromium():
-    """A Playwright browser; skips the test that asks for it if there is none."""
+def executable():
+    """Where the browser is; skips the test that asks for it if it or Playwright is missing."""
     place = next(filter(None, map(shutil.which, NAMES)), None)
     if place is None:
         pytest.skip(MISSING.format("no Chromium on the path (Debian/Ubuntu: apt-get install chromium)"))
     try:
-        from playwright.sync_api import sync_playwright
+        import playwright.sync_api  # noqa: F401
     except ImportError:
         pytest.skip(MISSING.format("playwright of tests/requirements.txt is not installed"))
+    return place
+
+
+@contextlib.contextmanager
+def chromium():
+    """A Playwright browser."""
+    place = executable()
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=place, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=place, args=ARGUMENTS)
         yield browser
         browser.close()

@@ -1,5 +1,6 @@
-"""The volume: pages in the order of the sidebar, ids and links that still meet, the numbers of the sheets."""
+"""The volume: pages in the order of the sidebar, ids and links that still meet, the numbers of the sheets, the tags."""
 
+import asyncio
 import io
 import re
 import sys
@@ -10,6 +11,8 @@ from notebooks import CHAPTERS, ROOT
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 import volume
+from binding import ELSEWHERE
+from pypdf import PdfReader
 
 PAGE = """<html><head><link rel="stylesheet" href="{style}"></head><body><nav class="bd-docs-nav">
 <a class="reference" href="#">Book</a><p class="caption">Theory</p><ul>
@@ -17,7 +20,7 @@ PAGE = """<html><head><link rel="stylesheet" href="{style}"></head><body><nav cl
 <ul><li><a class="reference" href="proofs/01_one.html">Proofs of chapter 1</a></li></ul></li></ul></nav>
 <div class="dropdown dropdown-download-buttons"><ul class="dropdown-menu"></ul></div>
 <article class="bd-article"><h1>{title}<a class="headerlink" href="#">#</a></h1>
-<p id="a">A</p><p><a href="01_one.html#thm-1-1">b</a></p>
+<p id="a">A</p><p><a href="01_one.html#thm-1-1">b</a> <a href="#a">a</a></p>
 <img src="../_images/x.png">
 <details><summary>Proof</summary>So.</details><button>Run</button><script>1</script>{more}</article>
 <p class="component-author">By us</p></body></html>"""
@@ -61,7 +64,8 @@ def test_links_lead_within_the_volume_or_to_the_web(address, leads):
 def test_an_article_is_open_has_ids_of_its_own_and_nothing_to_press(site):
     text = volume.article(site, PAGES[0], PAGES)
     assert 'id="chapters-index--a"' in text
-    assert f'href="#{OF_LEMMA}"' in text
+    assert f'href="{ELSEWHERE}{OF_LEMMA}"' in text
+    assert 'href="#chapters-index--a"' in text
     assert 'src="_images/x.png"' in text
     assert '<details open="">' in text
     assert "<script" not in text
@@ -69,11 +73,20 @@ def test_an_article_is_open_has_ids_of_its_own_and_nothing_to_press(site):
 
 
 def test_contents_and_statements_wait_for_the_numbers_of_their_sheets(site):
-    text = volume.volume(site)
-    assert '<span class="sheet" data-leads="chapters-01_one"></span><a href="#chapters-01_one">1. One</a>' in text
-    assert f'<span class="sheet" data-leads="{OF_LEMMA}"></span><a href="#{OF_LEMMA}">Lemma 1.1</a>' in text
-    assert "<h2>Chapter 1</h2>" in text
-    assert text.count("<article") == 3
+    texts = volume.parts(site)
+    assert list(texts) == ["front", "chapters-index", "chapters-01_one", "chapters-proofs"]
+    listed = f'<span class="sheet" data-leads="chapters-01_one"></span><a href="{ELSEWHERE}chapters-01_one">1. One</a>'
+    assert listed in texts["front"]
+    listed = f'<span class="sheet" data-leads="{OF_LEMMA}"></span><a href="{ELSEWHERE}{OF_LEMMA}">Lemma 1.1</a>'
+    assert listed in texts["chapters-proofs"]
+    assert "<h2>Chapter 1</h2>" in texts["chapters-proofs"]
+
+
+def test_a_part_ends_with_links_to_the_places_that_others_name(site):
+    ends = {name: text.partition('id="aside"')[2] for name, text in volume.parts(site).items()}
+    assert f'href="#{OF_LEMMA}"' in ends["chapters-01_one"]
+    assert OF_LEMMA not in ends["chapters-index"]
+    assert "--a" not in ends["chapters-index"]
 
 
 def test_the_site_offers_the_volume_once_however_often_it_is_printed(site):
@@ -85,19 +98,30 @@ def test_the_site_offers_the_volume_once_however_often_it_is_printed(site):
     assert chapter.count('href="../book.pdf"') == 1
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from browser import chromium
+def print_(site, **options):
+    import browser
 
-    with chromium() as browser:
-        yield browser
+    browser.executable()  # or the test is skipped
+    return asyncio.run(volume.printed(site, site / "kept", **options))
+
+
+def tags_of(reader):
+    """Every tag of the PDF that stands on a sheet, with the number of the sheet, from 0."""
+    numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages)}
+    waiting, found = [reader.trailer["/Root"]["/StructTreeRoot"]["/K"]], []
+    while waiting:
+        tag = waiting.pop().get_object()
+        if isinstance(tag, dict):
+            if "/Pg" in tag:
+                found.append((tag, numbers[tag.raw_get("/Pg").idnum]))
+            below = tag.get("/K", [])
+            waiting += below if isinstance(below, list) else [below]
+    return found
 
 
 @pytest.mark.slow
-def test_the_numbers_are_those_of_the_sheets_where_the_words_stand(browser, site):
-    from pypdf import PdfReader
-
-    reader = PdfReader(io.BytesIO(volume.printed(browser, site, volume.volume(site))))
+def test_the_volume_has_its_numbers_links_bookmarks_and_tags(site):
+    reader = PdfReader(io.BytesIO(print_(site)))
     texts = [page.extract_text(extraction_mode="layout") for page in reader.pages]
     for words, listed in (("1. One", texts[1]), ("Statements", texts[1]), ("Lemma 1.1", texts[-1])):
         number = re.search(rf"{words} +(\d+)", listed)[1]
@@ -106,3 +130,22 @@ def test_the_numbers_are_those_of_the_sheets_where_the_words_stand(browser, site
     assert reader.metadata.title == "Book"
     assert reader.metadata.author == "us"
     assert "1. One" in {place.title for place in reader.outline if not isinstance(place, list)}
+    links = [link.get_object() for page in reader.pages for link in page.get("/Annots", ())]
+    assert f"/{OF_LEMMA}" in {link["/Dest"] for link in links}
+    assert all(link["/Dest"] in reader.trailer["/Root"]["/Dests"] for link in links)
+    assert {sheet for _, sheet in tags_of(reader)} == set(range(len(reader.pages)))
+    assert reader.trailer["/Root"]["/Lang"] == "en"
+    kept = {path: path.stat().st_mtime_ns for path in (site / "kept").iterdir()}
+    print_(site)
+    assert kept == {path: path.stat().st_mtime_ns for path in (site / "kept").iterdir()}
+
+
+@pytest.mark.slow
+def test_a_page_that_is_never_done_is_named_and_those_before_it_are_kept(site):
+    endless = "mathjax: addEventListener('load', () => { while (document.getElementById('chapters-01_one')); })"
+    cover = site / PAGES[0]
+    html = cover.read_text(encoding="utf-8").replace("<head>", f"<head><script>{endless}</script>")
+    cover.write_text(html, encoding="utf-8")
+    with pytest.raises(TimeoutError, match="chapters-01_one was not set within 8 seconds"):
+        print_(site, limit=8)
+    assert {path.name.rpartition("-")[0] for path in (site / "kept").iterdir()} == {"front", "chapters-index"}

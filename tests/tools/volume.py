@@ -1,11 +1,14 @@
 """Print the built pages as one volume, book.pdf beside them: title, contents with page numbers, then page after page.
 
-`make pdf` runs it after the build. The articles are put one after the other into one page of HTML, their ids and links
-made the volume's own, and the system's Chromium sets it. It prints twice: the first printing says on which sheet each
-place is, the second has these numbers. The pages Proofs are left out, for in the volume every proof stands open in its
-chapter; their list of statements stays, with page numbers. At the end the site offers the volume.
+`make pdf` runs it after the build. Each article becomes a part: its ids and links are made the volume's own, and the
+system's Chromium sets it, within LIMIT seconds; then binding.py makes one PDF of the parts. What is set is kept in
+`_build/paper`, so that a second start goes on where the first ended. Parts that list page numbers are set again when
+these are known. The pages Proofs are left out, for in the volume every proof stands open in its chapter; their list of
+statements stays, with page numbers. At the end the site offers the volume.
 """
 
+import asyncio
+import hashlib
 import io
 import logging
 import posixpath
@@ -13,10 +16,13 @@ import re
 import sys
 from pathlib import Path
 
+from binding import ASIDE, ELSEWHERE, Part, bound
 from bs4 import BeautifulSoup
+from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
+KEPT = ROOT / "_build" / "paper"
 NAME = "book.pdf"
 COVER = "chapters/index.html"
 LIST = "chapters/proofs.html"  # of the statements
@@ -25,11 +31,9 @@ TITLES = {COVER: "About this book", LIST: "Statements"}  # in the volume
 LISTED = "Every numbered statement of the book and the page it stands on; its proof follows it there."
 SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
-PATIENCE = 20 * 60_000  # milliseconds: all formulas of the book are set at once
+LIMIT = 300  # seconds for a part; the longest chapter takes 20 on a quiet machine
+OPTIONS = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
-NUMBERS = """sheets => {
-  for (const place of document.querySelectorAll("[data-leads]")) place.textContent = sheets[place.dataset.leads] ?? "";
-}"""
 
 
 def soup_of(path):
@@ -73,10 +77,13 @@ def article(site, page, pages):
         node["open"] = ""
     for node in body.select("[id]"):
         node["id"] = f"{own}--{node['id']}"
+    ids = {own, *(node["id"] for node in body.select("[id]"))}
     for link in body.select("a[href]"):
         link["href"] = leads(link["href"], page, pages)
         if not link["href"]:
             del link["href"]
+        elif link["href"][0] == "#" and link["href"][1:] not in ids:
+            link["href"] = ELSEWHERE + link["href"][1:]
     for image in body.select("img[src]"):
         image["loading"] = "eager"
         if not image["src"].startswith("data:"):
@@ -95,35 +102,49 @@ def article(site, page, pages):
 
 def number(address):
     """The place for the number of the sheet on which a place of the volume is."""
-    return BeautifulSoup(f'<span class="sheet" data-leads="{address.lstrip("#")}"></span>', "html.parser").span
+    return BeautifulSoup(f'<span class="sheet" data-leads="{address.rpartition("#")[2]}"></span>', "html.parser").span
 
 
-def volume(site, only=None):
-    """The HTML of the volume, the numbers of its contents yet to be filled in; only: these pages."""
+def parts(site, only=None):
+    """The HTML of each part, {name: text}: the title and the contents, then the pages; only: these pages."""
     soup = soup_of(site / COVER)
     title = soup.h1.get_text().rstrip("#")
     listed = [(words, page) for words, page in contents(site) if only is None or page is None or page in only]
     pages = [page for _, page in listed if page]
-    heads = [
-        f'@page {name_of(page)} {{ @top-left {{ content: "{words}" }} }} #{name_of(page)} {{ page: {name_of(page)} }}'
-        for words, page in listed
-        if page
-    ]
     lines = [
-        f'<li>{number(name_of(page))}<a href="#{name_of(page)}">{words}</a></li>' if page else f"<li>{words}</li>"
+        f'{number(name_of(page))}<a href="{ELSEWHERE}{name_of(page)}">{words}</a>' if page else words
         for words, page in listed
     ]
-    return "\n".join([
+    front = (
+        f'<section class="volume-cover"><h1>{title}</h1>'
+        f"<p>{soup.select_one('.component-author').get_text().strip()}</p></section>"
+        '<nav class="volume-contents" aria-label="Contents"><h1>Contents</h1>'
+        f"<ol><li>{'</li><li>'.join(lines)}</li></ol></nav>"
+    )
+    bodies = {"front": ("", front)} | {
+        name_of(page): (words, article(site, page, pages)) for words, page in listed if page
+    }
+    named = {name for _, body in bodies.values() for name in re.findall(f'{re.escape(ELSEWHERE)}([^"]+)"', body)}
+    head = "\n".join([
         f'<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>',
         *(str(style).replace("../", "") for style in soup.select("link[rel=stylesheet]")),
-        f"<style>{' '.join(heads)}</style>",
         *_mathematics(site, pages),
+    ])  # fmt: skip
+    return {name: _part(head, name, words, body, named) for name, (words, body) in bodies.items()}
+
+
+def _part(head, name, words, body, named):
+    """The page of HTML that is printed; at its end the sheets aside (see binding.py)."""
+    ids = [ASIDE, *(id_ for id_ in re.findall(r'\bid="([^"]+)"', body) if id_ in named)]
+    return "\n".join([
+        head,
+        f'<style>@page {name} {{ @top-left {{ content: "{words}" }} }} #{name} {{ page: {name} }}</style>',
         '</head><body><main class="bd-main"><div class="bd-content"><div class="bd-article-container">',
-        f'<section class="volume-cover"><h1>{title}</h1>',
-        f"<p>{soup.select_one('.component-author').get_text().strip()}</p></section>",
-        f'<nav class="volume-contents" aria-label="Contents"><h1>Contents</h1><ol>{"".join(lines)}</ol></nav>',
-        *(article(site, page, pages) for page in pages),
-        "</div></div></main></body></html>",
+        body,
+        "</div></div></main>",
+        f'<nav class="volume-aside" id="{ASIDE}">',
+        *(f'<a href="#{id_}">.</a>' for id_ in ids),
+        "</nav></body></html>",
     ])  # fmt: skip
 
 
@@ -137,42 +158,68 @@ def _mathematics(site, pages):
     return []
 
 
-def printed(browser, site, html):
-    """The volume as PDF, set by Chromium in the folder of the site."""
-    place = site / "volume.html"
-    place.write_text(html, encoding="utf-8")
-    page = browser.new_page()
-    try:
-        page.set_default_timeout(PATIENCE)
-        page.goto(place.as_uri(), timeout=PATIENCE)
-        page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
-        options = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
-        page.evaluate(NUMBERS, sheets(page.pdf(**options)))
-        return described(page.pdf(**options), page.title(), page.inner_text(".volume-cover p"))
-    finally:
-        page.close()
-        place.unlink()
+class Press:
+    """Sets parts in a browser, or takes them from the folder `kept` where they have been set before."""
+
+    def __init__(self, browser, site, kept, limit=LIMIT):
+        self.browser, self.site, self.kept, self.limit, self.used = browser, site, kept, limit, set()
+        self.styles = b"".join(path.read_bytes() for path in sorted((site / "_static").rglob("*.css")))
+        kept.mkdir(parents=True, exist_ok=True)
+
+    async def part(self, name, html, first, numbers):
+        """The part as PDF: first: how many sheets come before it; numbers: {id: sheet} for what its text lists."""
+        html = html.replace("</head>", f"<style>html {{ counter-reset: page {first} }}</style></head>", 1)
+        html = re.sub(r'(data-leads="([^"]+)">)', lambda place: f"{place[1]}{numbers.get(place[2], '')}", html)
+        digest = hashlib.sha256(html.encode() + self.styles + self.browser.version.encode()).hexdigest()[:16]
+        kept = self.kept / f"{name}-{digest}.pdf"
+        if not kept.exists():
+            try:
+                pdf = await asyncio.wait_for(self._set(html), self.limit)
+            except TimeoutError as late:
+                raise TimeoutError(f"{name} was not set within {self.limit} seconds; those before are kept") from late
+            kept.write_bytes(pdf)
+        self.used.add(kept)
+        return Part(kept.read_bytes())
+
+    async def _set(self, html):
+        place = self.site / "volume.html"
+        place.write_text(html, encoding="utf-8")
+        page = await self.browser.new_page()
+        page.set_default_timeout(0)
+        try:
+            await page.goto(place.as_uri())
+            await page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
+            pdf = await page.pdf(**OPTIONS)
+        finally:
+            place.unlink()
+        await page.close()
+        return pdf
 
 
-def sheets(pdf):
-    """{id: number of the sheet} of every place that a link of the volume leads to."""
-    from pypdf import PdfReader
+async def printed(site, kept, only=None, limit=LIMIT):
+    """The volume as PDF. Raises TimeoutError, with the name of the part, where setting one takes too long."""
+    import browser
 
-    reader = PdfReader(io.BytesIO(pdf))
-    numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages, 1)}
-    places = reader.named_destinations
-    return {name.lstrip("/"): numbers[place.page.idnum] for name, place in places.items()}
+    place = browser.executable()
+    from playwright.async_api import async_playwright
 
-
-def described(pdf, title, author):
-    """The PDF with its title and author; it opens with its bookmarks shown."""
-    from pypdf import PdfWriter
-
-    writer, out = PdfWriter(io.BytesIO(pdf), incremental=True), io.BytesIO()
-    writer.add_metadata({"/Title": title, "/Author": author.removeprefix("By ")})
-    writer.page_mode = "/UseOutlines"
-    writer.write(out)
-    return out.getvalue()
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=place, args=browser.ARGUMENTS)
+        press, texts, first, numbers, done = Press(chromium, site, kept, limit), parts(site, only), {}, {}, {}
+        sheets = 0
+        for name, html in texts.items():
+            first[name], done[name] = sheets, await press.part(name, html, sheets, {})
+            numbers |= {place: sheets + sheet + 1 for place, sheet in done[name].sheets.items()}
+            sheets += len(done[name].pages)
+        for name, html in texts.items():
+            if "data-leads" in html:
+                done[name] = await press.part(name, html, first[name], numbers)
+        await chromium.close()
+    for path in set(kept.glob("*.pdf")) - press.used:
+        path.unlink()
+    soup = soup_of(site / COVER)
+    author = soup.select_one(".component-author").get_text().strip().removeprefix("By ")
+    return bound(done.values(), soup.h1.get_text().rstrip("#"), author)
 
 
 def offer(site, words):
@@ -194,16 +241,12 @@ def offer(site, words):
 
 def main(only=None):
     import pytest
-    from browser import chromium
 
     try:
-        with chromium() as browser:
-            pdf = printed(browser, SITE, volume(SITE, only))
-    except pytest.skip.Exception as missing:
-        sys.exit(f"make pdf: {missing}")
+        pdf = asyncio.run(printed(SITE, KEPT, only))
+    except (pytest.skip.Exception, TimeoutError) as reason:
+        sys.exit(f"make pdf: {reason}")
     (SITE / NAME).write_bytes(pdf)
-    from pypdf import PdfReader
-
     words = f"PDF, {len(PdfReader(io.BytesIO(pdf)).pages)} pages, {len(pdf) / 1e6:.0f} MB"
     offer(SITE, words)
     print(f"The book on paper: {(SITE / NAME).relative_to(ROOT)}, {words}")
