@@ -30,8 +30,11 @@ class Observed(Empirical):
             data = svec((data + data.mT) / 2)
         size = data.square().mean().sqrt().item()
         if not 0.7 < size < 1.4:
-            what = "inputs" if rank_one else "A (off the diagonal √2 × the entry)"
-            raise ValueError(f"the coordinates of {what} must have mean square about 1: divide by {size:.4g}")
+            what, times = ("inputs", size**2) if rank_one else ("A (off the diagonal √2 × the entry)", size)
+            raise ValueError(
+                f"the coordinates of {what} must have mean square about 1: divide by {size:.4g}, "
+                f"and what is found is {times:.4g} × M"
+            )
         d = data.shape[1] if rank_one else (isqrt(8 * data.shape[1] + 1) - 1) // 2
         super().__init__(data.new_zeros(d, 1), data, y, "rank-one" if rank_one else "gaussian")
 

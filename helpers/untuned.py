@@ -55,7 +55,7 @@ class Fit:
 class Found:
     """What `find_rank` returns.
 
-    rank, U (d, rank): the answer. noise: ŝ. error: an estimate of ‖UUᵀ − M‖_F; interval: where it lies with
+    rank, U (d, rank): the answer, UUᵀ for M. noise: ŝ. error: an estimate of ‖UUᵀ − M‖_F; interval: where it lies with
     probability 0.95 if the rank is right. plateau: the weakest and the strongest level z with this rank. resolution:
     g_b z, about the least eigenvalue of M that is seen at the chosen level. warnings: sentences, none where the answer
     is clear. fits: the path, a list of `Fit`.
