@@ -15,17 +15,37 @@ from notebooks import read
 from parametrised import none_of
 from rules_figures import outputs
 from rules_statements import solutions_to_run
+from xdist.scheduler import LoadScopeScheduling
 
 matplotlib.use("Agg")  # here only, not in the environment: the kernels that run chapters draw inline
 torch.set_num_threads(1)
 
 
+# Modules whose tests take minutes, the longest first, before all the others: two processes end together.
+LONG = ("test_grading", "test_pages", "test_teaching", "test_extremes", "test_alone")
+APART = ("test_extremes.py", "test_alone.py")  # their long tests share nothing, so they may run in two processes
+
+
 def pytest_collection_modifyitems(items):
-    """Chapters first, the last of them foremost: what takes longest begins first."""
+    """What takes longest begins first: chapters, the last of them foremost, then LONG."""
     chapters = [item for item in items if isinstance(item.parent, Chapter)]
     chapters.sort(key=lambda item: item.path, reverse=True)
     others = [item for item in items if not isinstance(item.parent, Chapter)]
+    others.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     items[:] = chapters + others
+
+
+class Modules(LoadScopeScheduling):
+    """Deals the tests to processes module by module, which share fixtures, and those of APART one by one."""
+
+    def _split_scope(self, nodeid):
+        module = super()._split_scope(nodeid)
+        return nodeid if module.endswith(APART) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Modules(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(wrapper=True)

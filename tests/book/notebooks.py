@@ -4,7 +4,7 @@ statements, figures, exercises. Nothing here judges; the rules stand in rules_*.
 import re
 import subprocess
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Cell:
 
     @cached_property
     def tokens(self):
-        return _parse(self.source) if self.kind == "markdown" else []
+        return _parse(self.source) if self.kind == "markdown" else ()
 
     @property
     def inlines(self):
@@ -182,6 +182,7 @@ def flat(inline, links=True):
     return _flat(inline.children, links)
 
 
+@cache  # every test reads the chapters anew
 def _parse(source):
     """Tokens of a Markdown text; the body of a MyST directive (a fence like ```{note}) is parsed as well."""
     tokens = []
@@ -189,7 +190,7 @@ def _parse(source):
         tokens.append(token)
         if token.type == "fence" and token.info.startswith("{") and not token.info.startswith("{code"):
             tokens += _parse(token.content)
-    return tokens
+    return tuple(tokens)
 
 
 def _headings(tokens):
