@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from helpers.figures import lab
-from helpers.figures.style import CAST, decorate, draw_threshold, points, single_runs
+from helpers.figures.style import CAST, SIGNED, decorate, draw_threshold, points, single_runs
 from helpers.pruning import column_norms
 from helpers.tables import number
 
@@ -73,7 +73,7 @@ def strength_slider(sweeps, *, alt):
         curves.append({"name": name, "color": color, "shape": shape} | rows)
     for i in range(len(strengths)):
         words.append(_in_words({curve["name"]: curve["middle"][i] for curve in curves}, keeps))
-    figure, ax = plt.subplots(figsize=(6.2, 3.6))
+    figure, ax = plt.subplots()
     shown = {name: sweep.test[:, start if sweep.test.shape[1] > 1 else 0] for name, sweep in sweeps.items()}
     title = rf"$\lambda = {strengths[start]:.2g}$"
     accuracy_by_width(ax, keeps, shown, title=title, ylim=(0.45, 1.01))
@@ -90,10 +90,10 @@ def _in_words(means, keeps):
 def angle_strips(cosines):
     """|cosine| of pairs of units, {name: (pairs of equal sign, pairs of opposite sign)}: a row of dots for each, and a
     bar at its median. A name opens with a penalty of the cast; what follows a comma is a remark."""
-    _, ax = plt.subplots(figsize=(7, 4.3))
+    _, ax = plt.subplots(figsize=(5.4, 4.5))
     rows, random = [], np.random.default_rng(0)
     for name, (same, opposite) in cosines.items():
-        rows += [(f"{name}: equal", name, same), (f"{name}: opposite", name, opposite)]
+        rows += [(f"{name}:\nequal", name, same), (f"{name}:\nopposite", name, opposite)]
     for y, (_, name, values) in enumerate(rows):
         color, scatter = CAST[name.split(",")[0]]["color"], y + random.uniform(-0.28, 0.28, len(values))
         size = 1.5 if len(values) > 1000 else 4
@@ -108,9 +108,9 @@ def unit_images(network, part, *, above, most):
     """The largest units of a signed network of norm larger than `above`, at most `most`, as 8 × 8 images.
 
     Above the weights; below the pattern the unit goes with, the mean of (uᵀx)x over the inputs of a `Part`. Under each
-    column stands s‖u‖². Red and blue are the two signs, white is zero; each image has its own scale.
+    column stands s‖u‖². Orange and blue are the two signs, white is zero; each image has its own scale.
     """
-    figure, axes = plt.subplots(2, most, figsize=(7, 2.9), squeeze=False)
+    figure, axes = plt.subplots(2, most, figsize=(5.4, 2.5), squeeze=False)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
@@ -122,7 +122,7 @@ def unit_images(network, part, *, above, most):
         for ax, columns in zip(pair, (U, patterns), strict=True):
             pixels = columns[: PIXELS**2, j].reshape(PIXELS, PIXELS)
             top = pixels.abs().max().item()
-            ax.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
+            ax.imshow(pixels, cmap=SIGNED, vmin=-top, vmax=top)
         pair[1].set_xlabel(f"{'+' if network.signs[j] > 0 else '−'}{norms[j] ** 2:.2f}")
     for ax, title in zip(axes[:, 0], ("weights", "goes with"), strict=True):
         ax.set_ylabel(title)
@@ -143,7 +143,7 @@ def units_alive(ax, sweeps, *, above, title="", **settings):
 def norm_strips(models, *, floor=1e-5):
     """All unit norms of networks trained with different smoothing, {β: NetworkStack}: a column of dots each, with the
     threshold 2√β; norms below `floor` are drawn there."""
-    _, ax = plt.subplots(figsize=(7, 3.9))
+    _, ax = plt.subplots(figsize=(5.4, 3.9))
     random = np.random.default_rng(0)
     for x, (beta, stack) in enumerate(models.items()):
         norms = stack.norms().flatten().clamp(min=floor)

@@ -5,7 +5,7 @@ from math import nan
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-from helpers.figures.style import CAST, INK, decorate, line, points
+from helpers.figures.style import CAST, INK, SIGNED, decorate, line, points
 
 STARTS = {"small start": {"marker": "o", "color": "#0072B2"}, "last pair removed": {"marker": "s", "color": "#D55E00"}}
 
@@ -32,7 +32,7 @@ def prices_and_values(prices, sizes):
 
 def counts_by_strength(ratios, counts, rank):
     """Pairs kept, {start of STARTS: one count a ratio}, against λ/λ₀; lines at the critical strength and at `rank`."""
-    _, ax = plt.subplots(figsize=(6.4, 3.2))
+    _, ax = plt.subplots()
     ax.axvline(1, **line("theory", label=r"$\lambda_0$", linestyle="--", linewidth=1.2))
     ax.axhline(rank, color=INK, linewidth=0.8, label="rank of M")
     for shift, (name, found) in zip((0.04, -0.04), counts.items(), strict=True):
@@ -53,7 +53,7 @@ def adapter_spectra(sizes, values, threshold):
         ax.plot(places, norms, **points("group Lasso", label=None))
         ax.axhline(threshold, color=INK, linestyle="--", linewidth=1.2)
         decorate(ax, xlabel="pair, largest first", ylabel="", title=f"layer {number + 1}")
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.set_xticks([1, *range(4, len(norms) + 1, 4)])
     panels[0].set_ylabel(r"$\sqrt{p_i}$, root of $\sigma_i$")
     return figure
 
@@ -77,7 +77,7 @@ def filled_table(truth, seen, found):
     figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.4))
     largest = truth.abs().max().item()
     for ax, values, title in zip(panels, (truth.where(seen, nan), found), ("seen", "found"), strict=True):
-        image = ax.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest)
+        image = ax.imshow(values, cmap=SIGNED, vmin=-largest, vmax=largest)
         decorate(ax, xlabel="column", ylabel="row", title=title, xticks=[], yticks=[])
         ax.grid(visible=False)
     figure.colorbar(image, ax=panels, shrink=0.7)

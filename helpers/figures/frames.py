@@ -13,7 +13,7 @@ from helpers.pruning import column_norms, pruning_curve
 def norm_histograms(norms, bins, expected, threshold):
     """How many columns have which norm: norms {name of the cast: (runs, k)}, counted in `bins` (b + 1,) and averaged
     over the runs. `expected` (b,) is a random frame's count; the last panel says how many are above `threshold`."""
-    _, axes = plt.subplots(len(norms), 1, figsize=(7, 5.6), sharex=True)
+    _, axes = plt.subplots(len(norms), 1, figsize=(5.4, 5.6), sharex=True)
     for ax, (name, values) in zip(axes, norms.items(), strict=True):
         runs, k = values.shape
         ax.hist(values.flatten(), bins, weights=np.full(runs * k, 1 / runs), color=CAST[name]["color"], alpha=0.75)
@@ -28,7 +28,7 @@ def norm_histograms(norms, bins, expected, threshold):
 
 def clouds(coordinates):
     """The columns of three models as points of a plane: coordinates {name of the cast: (2, k)}; the unit circle."""
-    _, ax = plt.subplots(figsize=(7, 4.8))
+    figure, ax = plt.subplots(figsize=(5.4, 5))
     looks = {"no penalty": (8, "none"), "weight decay": (3.5, "full"), "group Lasso": (11, "full")}
     for name, (size, fill) in looks.items():
         ax.plot(*coordinates[name], **points(name, markersize=size, fillstyle=fill))
@@ -38,7 +38,7 @@ def clouds(coordinates):
         ax, xlabel="along the first column of the truth", ylabel="along the second", legend=False, aspect="equal",
         xticks=ticks, yticks=ticks,
     )  # fmt: skip
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.legend(loc="outside upper center", ncols=3)
 
 
 def fibre_norms(fibre):
@@ -53,7 +53,7 @@ def fibre_norms(fibre):
 def counts_near_largest(widths, near, laws):
     """Columns near the largest against k: near {c: a list of single counts for every width}, laws {name: {c: values}},
     the exact one first."""
-    _, ax = plt.subplots(figsize=(7, 4.2))
+    _, ax = plt.subplots(figsize=(5.4, 4))
     broad = {"linestyle": "--", "color": SHADES[4], "linewidth": 4, "zorder": 1}
     for n, (c, draws) in enumerate(near.items()):
         for (name, law), look in zip(laws.items(), ({}, broad, {"linestyle": ":"}), strict=True):
@@ -76,7 +76,8 @@ def paper_figure(x, shares, predicted, drawn, norms):
     decorate(left, xlabel="$x$", ylabel="share of columns with norm ≥ $x$ · largest")
     bins = np.linspace(0, 1.02 * max(values.max().item() for values in norms.values()), 40)
     for name, values in norms.items():
-        right.hist(values, bins, color=CAST[name]["color"], alpha=0.75, label=name)
+        hatch = None if name == "group Lasso" else "////"  # in grey they are alike
+        right.hist(values, bins, color=CAST[name]["color"], edgecolor="white", hatch=hatch, linewidth=0, label=name)
     decorate(right, xlabel="column norm", ylabel="columns", yscale="log")
 
 
@@ -127,7 +128,7 @@ def finite_widths(widths, finite):
 def errors_by_scale(scales, errors):
     """Error against the scale of the start, four cases: errors {name: (those of trained models (scales, runs), the mean
     of fresh frames (scales,))}."""
-    _, ax = plt.subplots(figsize=(7, 4.4))
+    _, ax = plt.subplots(figsize=(5.4, 4.4))
     places = [(0, 1.12, "left"), (0, 1.12, "left"), (2, 1.3, "right"), (2, 0.7, "left")]
     for n, ((name, (trained, fresh)), (at, lift, side)) in enumerate(zip(errors.items(), places, strict=True)):
         single_runs(ax, scales, trained, fmt="osD^"[n], color=SHADES[n])

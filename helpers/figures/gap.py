@@ -21,7 +21,7 @@ def _log_ticks(ax, axis, values):
 def bending(penalty, ratios):
     """|h''| at a column of norm ‖u‖ (both in the units of β), and levels 2κ/λ for `ratios`, the λ in units of κβ^{3/2}:
     where the curve is above a level, no column can be."""
-    figure, ax = plt.subplots(figsize=(6.6, 3.5))
+    figure, ax = plt.subplots()
     beta = penalty.smoothing
     norms = np.linspace(0, 6, 400)
     bend = -(beta**1.5) * penalty.d2h(torch.from_numpy(beta * norms**2))
@@ -59,11 +59,11 @@ def forbidden_band(strengths, swept, smoothing):
             ax.plot(strength, 0, "|", color=FADED, markersize=7, clip_on=False)
         ax.plot([], [], **points("group Lasso", label="smallest nonzero column"))
         ax.text(fine[150], edge[150] * 0.35, "no column here", ha="center", color="#6B3A2C")
-        ax.set_title(rf"{NAMES[ensemble]} data, $\kappa \approx {kappa:.1f}$")
-        decorate(ax, xlabel=r"strength $\lambda$", ylabel="", xscale="log", ylim=(0, 1.05), legend=False)
+        title = rf"{NAMES[ensemble]} data, $\kappa \approx {kappa:.1f}$"
+        decorate(ax, xlabel=r"strength $\lambda$", ylabel="", title=title, xscale="log", ylim=(0, 1.05), legend=False)
         _log_ticks(ax, "x", [0.01, 0.03, 0.1, 0.3])
     axes[0].set_ylabel("column norm")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize="small")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
@@ -80,7 +80,7 @@ def pruning_curves(curves, limit):
     decorate(axes[0], xlabel="columns kept", ylabel="training loss $f$", xscale="log", yscale="log")
     decorate(axes[1], xlabel="columns kept", ylabel=r"$\Vert X_m - M\Vert_F / \Vert M\Vert_F$", legend=False,
              xscale="log", yscale="log", ylim=(0.7 * floor, 1.3))  # fmt: skip
-    axes[1].text(3.2, 0.95, "theory: random frame", fontsize="small")
+    axes[1].text(3.2, 0.95, "theory: random frame")
     for ax in axes:
         _log_ticks(ax, "x", [1, 2, 5, 10, 30, len(limit) - 1])
     return figure
@@ -89,7 +89,7 @@ def pruning_curves(curves, limit):
 def counts(ends, verdicts):
     """Theorem 4.8 on many converged points: m − r against left/right of the condition of 'at most r' (below 1: it
     holds); `verdicts`: the pair of `count_checks` of each."""
-    figure, ax = plt.subplots(figsize=(6.8, 3.5))
+    figure, ax = plt.subplots()
     excess = np.array([point.m - point.problem.r for point in ends])
     ratios = np.array([most.left / most.right for _, most in verdicts])
     ensembles = np.array([point.problem.ensemble for point in ends])
@@ -113,7 +113,7 @@ def counts(ends, verdicts):
 def conditions_over_time(steps, kept, r, ratios):
     """Above: columns of norm at least 2√β along training. Below: left/right of each condition (a dict of lists, NaN
     where the right side is not positive); a condition holds where its curve is below 1."""
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(6.8, 4.6), sharex=True, height_ratios=[1, 2.2])
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(5.4, 4.8), sharex=True, height_ratios=[1, 2.2])
     top.plot(steps, kept, **points("group Lasso", label=None, markersize=7))
     top.axhline(r, color=INK, linewidth=0.8)
     bottom.axhspan(1e-3, 1, color=SAFE, linewidth=0)
@@ -122,9 +122,9 @@ def conditions_over_time(steps, kept, r, ratios):
         bottom.plot(steps, values, color=shade, marker=marker, linewidth=1, label=name)
     for step in steps[np.isnan(list(ratios.values())).any(0)]:
         bottom.plot(step, 2.6, "x", color=WRONG, markersize=6)
-    bottom.text(steps[-1], 0.42, "condition holds", ha="right", fontsize="small", color="#1E5B2D")
+    bottom.text(steps[-1], 0.42, "condition holds", ha="right", color="#1E5B2D")
     decorate(top, xlabel="", ylabel="columns\nkept", yticks=sorted({r, max(kept)}))
     decorate(bottom, xlabel="step of gradient descent", ylabel="left side / right side", xscale="log", yscale="log",
              ylim=(1e-3, 4))  # fmt: skip
-    bottom.legend(loc="lower left", fontsize="small")
+    bottom.legend(loc="lower left")
     return figure

@@ -57,7 +57,7 @@ Object.assign(lab, (() => {
     const svg = node(node(parent, "div"), "svg", { role: "group", "aria-label": label ?? `${ylabel} against ${xlabel}` });
     const ticks = node(svg, "g", { class: "lab-ticks", "aria-hidden": "true" });
     const names = node(svg, "g", { "aria-hidden": "true" }), inner = node(svg, "svg", { "aria-hidden": "true" }), over = node(svg, "g");
-    const box = { left: 46, top: 18, right: 10, bottom: 38 }, marks = [], axes = { svg, range: { x, y } };
+    const box = { left: 46, top: 18, right: 10, bottom: 38 }, marks = [], axes = { svg, range: { x, y }, letter: "" };
     const place = (range, isLog, from, to) => (value) => {
       const f = isLog ? Math.log : (v) => v;
       return from + (to - from) * (f(value) - f(range[0])) / (f(range[1]) - f(range[0]));
@@ -89,7 +89,7 @@ Object.assign(lab, (() => {
         node(ticks, "text", { x: box.left - 7, y: at + 4, "text-anchor": "end" }, number(value));
       }
       typeset(node(names, "text", { class: "lab-name", x: box.left + w / 2, y: tall - 4, "text-anchor": "middle" }), xlabel);
-      typeset(node(names, "text", { class: "lab-name", x: 0, y: 10 }), ylabel);
+      typeset(node(names, "text", { class: "lab-name", x: 0, y: 10 }), axes.letter + ylabel);
       over.setAttribute("transform", `translate(${box.left} ${box.top})`);
       marks.forEach((mark) => mark.draw());
     };
@@ -294,6 +294,10 @@ Object.assign(lab, (() => {
         typeset(item, mark.label);
       }
       let width = live.clientWidth;
+      if (fig.all.length > 1) fig.all.forEach((axes, i) => { // captions call plots by their letters
+        axes.letter = `(${"abc"[i]}) `;
+        axes.svg.setAttribute("aria-label", axes.letter + axes.svg.getAttribute("aria-label"));
+      });
       fig.all.forEach((axes) => axes.layout());
       new ResizeObserver(() => {
         if (live.clientWidth === width) return;

@@ -3,7 +3,7 @@
 lab.mount("landscape_phases", (fig, p) => {
   const { theory: t } = lab, LOOKS = [["blue", "circle"], ["sky", "square"], ["amber", "diamond"], ["orange", "triangle"]];
   const span = (values, room) => [Math.min(...values) / room, Math.max(...values) * room];
-  const map = fig.plot({ x: [Math.min(...p.beta) / 2.4, Math.max(...p.beta) * 1.2], y: span(p.strength, 1.2), log: "xy", height: 300, xlabel: "smoothing β, at μ = 1", ylabel: "strength λ, at μ = 1", label: "Phase diagram" });
+  const map = fig.plot({ x: [Math.min(...p.beta) / 4, Math.max(...p.beta) * 1.2], y: span(p.strength, 1.2), log: "xy", height: 300, xlabel: "smoothing β, at μ = 1", ylabel: "strength λ, at μ = 1", label: "Phase diagram" });
   const cost = fig.plot({ x: [0, 1.3], y: [-1, 1], height: 300, xlabel: "x, a squared norm", ylabel: "ψ(x) − μ²", label: "What a squared norm costs beside not having the direction" });
   LOOKS.forEach(([color, shape], code) => {
     const mine = p.codes.flatMap((row, i) => row.flatMap((c, j) => c === code ? [[p.beta[i], p.strength[j]]] : []));
@@ -35,32 +35,39 @@ lab.mount("landscape_phases", (fig, p) => {
     draw();
   }
 
-  function draw() {
-    const psi = (x) => t.psi(x, 1, strength, beta) - 1, ys = xs.map(psi), code = t.phase(1, strength, beta);
-    cost.range.y = [Math.min(-0.25, ...ys) * 1.1, Math.max(0.25, Math.min(Math.max(...ys.slice(0, 240)), 4)) * 1.1];
+  const psi = (x) => t.psi(x, 1, strength, beta) - 1;
+  let setting; // what is said of it
+  function show() {
+    const ys = xs.map(psi), code = t.phase(1, strength, beta);
+    cost.range.y = [Math.min(-0.25, ...ys) * 1.1, Math.max(0.25, ...ys) * 1.1];
     cost.layout();
     curve.set(xs, ys);
     const plus = t.shrunkEigenvalue(1, strength, beta), ends = [...(code > 0 ? [0] : []), ...(plus > 0 ? [plus] : [])];
     minima.set(ends, ends.map(psi));
     const barrier = code === 1 || code === 2 ? t.smallerRoot(1, strength, beta) : null;
     if (barrier) top.set([barrier], [psi(barrier)]); else top.clear();
+    setting = `β = ${lab.number(beta)}, λ = ${lab.number(strength)}: ${p.phases[code]}.${plus ? ` Kept with squared norm ${lab.number(plus)}.` : ""}${barrier ? ` The barrier is at ${lab.number(barrier)}.` : ""}`;
+    roll();
+  }
+
+  function draw() { // only the column moves
     const x = run.U[0] ** 2;
     ball.set([x], [psi(x)]);
-    fig.say(`β = ${lab.number(beta)}, λ = ${lab.number(strength)}: ${p.phases[code]}.${plus ? ` Kept with squared norm ${lab.number(plus)}.` : ""}${barrier ? ` The barrier is at ${lab.number(barrier)}.` : ""} Column from ${lab.number(start)}: ${x < 1e-5 ? "dead" : `now ${lab.number(x)}`} after ${run.steps} steps.`);
+    fig.say(`${setting} Column from ${lab.number(start)}: ${x < 1e-5 ? "dead" : `now ${lab.number(x)}`} after ${run.steps} steps.`);
   }
 
   const set = (x, y) => {
     [beta, strength] = [x, y];
     [sliders[0].value, sliders[1].value] = [x, y];
-    roll();
+    show();
     return { x, y, words: `β ${lab.number(x)}, λ ${lab.number(y)}: ${p.phases[t.phase(1, y, x)]}` };
   };
   const hand = map.handle({ x: beta, y: strength, label: "smoothing and strength", move: set });
   const moved = () => hand.put(set(beta, strength));
   const [b, l] = [map.range.x, map.range.y];
   const sliders = [
-    fig.slider({ label: "smoothing β, at μ = 1", min: b[0], max: b[1], log: true, value: beta, input: (v) => { beta = v; moved(); } }),
-    fig.slider({ label: "strength λ, at μ = 1", min: l[0], max: l[1], log: true, value: strength, input: (v) => { strength = v; moved(); } }),
+    fig.slider({ label: "smoothing β", min: b[0], max: b[1], log: true, value: beta, input: (v) => { beta = v; moved(); } }),
+    fig.slider({ label: "strength λ", min: l[0], max: l[1], log: true, value: strength, input: (v) => { strength = v; moved(); } }),
   ];
   fig.slider({ label: "start of the column", min: 0.005, max: 1.25, step: 0.005, value: start, input: (v) => { start = v; roll(); } });
   moved();

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from torch.nn.utils.rnn import pad_sequence
 
 from helpers import theory
 from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, line, points
@@ -13,7 +14,7 @@ POWERS = {
     2: CAST["weight decay"] | {"label": "weight decay, $q = 2$"},
     4: {"color": "#A3437F", "marker": "D", "linestyle": (0, (1, 1)), "label": "$q = 4$"},
 }
-PHASE_LOOKS = (("#0072B2", "o"), ("#7CC4EE", "s"), ("#E69F00", "D"), ("#8C2D04", "^"))  # beside theory.PHASES
+PHASE_LOOKS = (("#0072B2", "o"), ("#4A97C4", "s"), ("#B87D00", "D"), ("#8C2D04", "^"))  # beside theory.PHASES
 
 
 def powers(degrees, along, norms):
@@ -72,23 +73,26 @@ def column_scene(run, goal, *, threshold):
         arrows.set_UVC(*run.iterates[i].numpy())
         for bar, height in zip(heights, run.column_norms[i].tolist(), strict=True):
             bar.set_height(height)
-        plane.set_title(f"step {run.steps[i]}")
+        plane.set_title(f"(a) step {run.steps[i]}")
 
     return figure, draw
 
 
 def many_starts(paths, norms, labels, predicted):
     """Left: objectives above the least value, a list of runs (T,), as many in turn for each label, down to rounding
-    level. Right: the medians of the sorted column norms (runs, k) of the same runs, with bars from the least to the
-    largest, and the `predicted` norms as lines."""
+    level, and their median at each step. Right: the medians of the sorted column norms (runs, k) of the same runs,
+    with bars from the least to the largest, and the `predicted` norms as lines."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     ordered = norms.sort(descending=True).values.unflatten(0, (len(labels), -1))
     places = np.arange(1, norms.shape[-1] + 1)
     for n, label in enumerate(labels):
         look = {"color": SHADES[2 * n]}
-        for path in paths[n * len(paths) // len(labels) : (n + 1) * len(paths) // len(labels)]:
+        runs = paths[n * len(paths) // len(labels) : (n + 1) * len(paths) // len(labels)]
+        for path in runs:
             seen = path[: int((path > 1e-17).nonzero().max()) + 2]
-            left.semilogy(range(0, len(seen), 2), seen[::2].clamp(min=1e-17), linewidth=0.6, **look)
+            left.semilogy(range(0, len(seen), 2), seen[::2].clamp(min=1e-17), linewidth=0.5, color=FADED, alpha=0.5)
+        median = pad_sequence(runs).clamp(min=1e-17).median(1).values
+        left.plot(median, **look, marker=MARKERS[n], markevery=(4 * n, 12))
         middle, low, high = ordered[n].median(0).values, ordered[n].amin(0), ordered[n].amax(0)
         bars = np.stack([middle - low, high - middle])
         right.errorbar(places + 0.22 * (n - 1), middle, bars, fmt=MARKERS[n], label=label, **look)
@@ -116,7 +120,7 @@ def scalar_objective(ax, mu, strengths, smoothing):
 def phase_diagram(beta, strength, codes):
     """The phases `codes` (indices into theory.PHASES) measured at β/μ and λ/μ^{3/2}, arrays of one shape; the borders
     of Theorem 2.7."""
-    figure, ax = plt.subplots(figsize=(6, 4.8))
+    figure, ax = plt.subplots(figsize=(5.4, 4.9))
     for code, (color, marker) in enumerate(PHASE_LOOKS):
         here = codes == code
         ax.plot(beta[here], strength[here], marker, color=color, markersize=5, label=theory.PHASES[code])
@@ -125,8 +129,8 @@ def phase_diagram(beta, strength, codes):
     for name, border in borders.items():
         ax.plot(fine, border(1.0, fine), **line("theory", label=None))
         text = rf"$\lambda_\mathrm{{{name}}}$" if name != "0" else r"$\lambda_0$"
-        ax.text(fine[0] / 1.03, border(1.0, fine[0]), text, ha="right", va="center")
-    limits = {"xlim": (fine[0] / 2.1, fine[-1] * 1.05), "xscale": "log", "yscale": "log"}
+        ax.text(fine[0] / 1.1, border(1.0, fine[0]), text, ha="right", va="center")
+    limits = {"xlim": (fine[0] / 2.6, fine[-1] * 1.05), "xscale": "log", "yscale": "log"}
     decorate(ax, xlabel=r"smoothing $\beta/\mu$", ylabel=r"strength $\lambda/\mu^{3/2}$", legend=False, **limits)
     figure.legend(loc="outside upper center", ncols=2)
     return figure

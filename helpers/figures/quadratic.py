@@ -88,7 +88,7 @@ def unit_norms(paths, ends, threshold):
 
 def pruned_errors(errors, floor):
     """Test error after keeping the m units of largest norm, m = 1, …, k, {name: (k,)}; `floor`: that of the oracle."""
-    _, ax = plt.subplots(figsize=(6.6, 3.7))
+    _, ax = plt.subplots()
     for who, values in errors.items():
         ax.plot(range(1, len(values) + 1), values, **CAST[who] | {"markersize": 4, "linewidth": 1, "label": who})
     ax.axhline(floor, **line("oracle", label="oracle, told $r$"))
@@ -98,7 +98,7 @@ def pruned_errors(errors, floor):
 def overlaps(panels, norms):
     """|v_iᵀu_j| for teacher units i (unit vectors v_i) and student units j: {title: (r, k)}, one map below the other.
     `norms`: those of the teacher units, which set the shades."""
-    figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 5), sharex=True)
+    figure, axes = plt.subplots(len(panels), 1, figsize=(5.4, 5.4), sharex=True)
     for ax, (title, values) in zip(axes, panels.items(), strict=True):
         image = ax.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=max(norms))
         decorate(ax, xlabel="", ylabel="teacher", title=title, yticks=range(len(values)))
@@ -132,7 +132,7 @@ def units_in_plane(teacher, student, penalty, strongest):
     right.plot(np.full_like(norms, penalty.strength), norms, **points("group Lasso", label=None, fillstyle="none"))
     square = {"aspect": "equal", "xticks": [-1, 0, 1], "yticks": [-1, 0, 1], "xlim": (-1.3, 1.3), "ylim": (-1.3, 1.3)}
     decorate(left, xlabel="first input", ylabel="second input", legend=False, **square)
-    left.legend(loc="lower right", fontsize="small")
+    left.legend(loc="lower right")
     decorate(right, xlabel=r"strength $\lambda$", ylabel="norms of the student's units", ylim=(-0.05, 1.4))
     return figure
 

@@ -7,7 +7,7 @@ import torch
 from matplotlib.ticker import LogLocator
 
 from helpers import theory
-from helpers.figures.style import CAST, FADED, SHADES, decorate, draw_threshold, line, points
+from helpers.figures.style import CAST, FADED, SHADES, SIGNED, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
 from helpers.training import Run, fine_tune
 
@@ -28,9 +28,9 @@ class Pipeline(NamedTuple):
 
 def first_look(start, plain, trained, threshold, errors):
     """The pipeline at a glance: column norms (d, k) before and after training, and {fit: error} as bars."""
-    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=[3, 2])
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4), width_ratios=[1.2, 1])
     sorted_norms(left, start, plain, trained, threshold)
-    who = {"least squares": PALE, "no penalty": CAST["no penalty"]["color"], "oracle, told r": CAST["oracle"]["color"]}
+    who = {"least squares": FADED, "no penalty": CAST["no penalty"]["color"], "oracle, told r": CAST["oracle"]["color"]}
     names = list(errors)[::-1]
     colors = [who.get(name, CAST["group Lasso"]["color"]) for name in names]
     bars = right.barh(names, [errors[name] for name in names], color=colors)
@@ -42,7 +42,7 @@ def first_look(start, plain, trained, threshold, errors):
 def sorted_norms(ax, start, plain, trained, threshold):
     """Column norms of three factors (d, k), each in decreasing order, and the pruning threshold."""
     looks = (
-        {"color": "#8A8A8A", "marker": ".", "linestyle": "none", "label": "random start"},
+        {"color": FADED, "marker": ".", "linestyle": "none", "label": "random start"},
         points("no penalty"),
         points("group Lasso", markersize=7),
     )
@@ -57,7 +57,7 @@ def heat_maps(matrices):
     figure, axes = plt.subplots(1, 2, figsize=(6.2, 3.5))
     for ax, (title, matrix) in zip(axes, matrices.items(), strict=True):
         top = matrix.abs().quantile(0.99).item()
-        image = ax.imshow(matrix, cmap="RdBu_r", vmin=-top, vmax=top)
+        image = ax.imshow(matrix, cmap=SIGNED, vmin=-top, vmax=top)
         figure.colorbar(image, ax=ax, orientation="horizontal", shrink=0.8, extend="both", label="entry")
         decorate(ax, xlabel="", ylabel="", title=title).axis("off")
 
@@ -73,10 +73,11 @@ def norm_bars(factors):
 
 def prices(norms, smoothed):
     """What a column of each norm (T,) pays: the group Lasso, its smoothed versions {β: (T,)}, and weight decay."""
-    _, ax = plt.subplots(figsize=(6, 3.6))
+    _, ax = plt.subplots()
     ax.plot(norms, norms, **line("theory", linestyle="--", label="group Lasso"))
-    for shade, (beta, price) in zip(SHADES[4::-2], smoothed.items(), strict=True):
-        ax.plot(norms, price, color=shade, label=rf"smoothed, $\beta = {beta}$")
+    for n, (beta, price) in enumerate(smoothed.items()):
+        look = {"color": SHADES[4 - 2 * n], "marker": "os^"[n], "markevery": len(norms) // 8}
+        ax.plot(norms, price, label=rf"smoothed, $\beta = {beta}$", **look)
     ax.plot(norms, norms**2, **line("weight decay"))
     decorate(ax, xlabel=r"column norm $\Vert u\Vert$", ylabel="price of a column")
 
@@ -85,7 +86,7 @@ def isometry_ratios(sizes, ratios, bounds, **settings):
     """Ratios (len(sizes), 4) against the number of measurements: a random sample's smallest and largest as a grey band,
     the smallest and largest that a search finds as triangles, and theory as {label: (x, y)}. `settings` go to
     `decorate`."""
-    _, ax = plt.subplots(figsize=(6, 3.6))
+    _, ax = plt.subplots()
     for label, (x, y) in bounds.items():
         ax.plot(x, y, **line("theory", label=label))
     sampled_low, sampled_high, low, high = torch.as_tensor(ratios).T

@@ -5,6 +5,7 @@ import numpy as np
 import seaborn as sns
 from IPython import get_ipython
 from matplotlib import font_manager
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import LogFormatterSciNotation
 
 from helpers.tables import table as table  # a page has one import for its figures and tables
@@ -20,15 +21,19 @@ CAST = {
 }
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under a word that a line would strike through
 SANS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")  # near the pages' own letters
-SHADES = sns.color_palette("cividis", 6)  # for families of curves: ordered, readable in grey
+SHADES = sns.color_palette("cividis", 9)[:6]  # for families of curves: ordered, and none too pale for a thin line
+# of a matrix: the two signs differ in lightness too, so that they can be told apart in grey
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#DD8530", "white", "#083370"])
 
 
 def use_style():
-    """Set matplotlib's defaults for the book, with figures as sharp SVG. Call once, after the imports."""
+    """Set matplotlib's defaults for the book, with figures as sharp SVG. Call once, after the imports. A figure of one
+    panel is 5.4 inches wide, so that its letters can be read on a phone."""
     sns.set_theme(style="ticks", context="notebook", font_scale=0.95)
     there = {font.name for font in font_manager.fontManager.ttflist}
     plt.rcParams.update({
-        "figure.figsize": (7, 3.6), "figure.dpi": 110, "savefig.dpi": 160, "figure.constrained_layout.use": True,
+        "figure.figsize": (5.4, 3.5), "figure.dpi": 110, "savefig.dpi": 160, "figure.constrained_layout.use": True,
+        "figure.constrained_layout.w_pad": 0.1,  # inches: a cut between two panels finds room
         "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
         "axes.grid": True, "grid.color": "#E3E3E3", "grid.linewidth": 0.7, "axes.axisbelow": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium", "axes.titlelocation": "left",
@@ -67,8 +72,12 @@ class LogLabels(LogFormatterSciNotation):
 
 
 def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
-    """Label an axes and draw its legend if it has entries; `settings` go to `ax.set` (xscale="log", ylim=…)."""
+    """Label an axes and draw its legend if it has entries; `settings` go to `ax.set` (xscale="log", ylim=…). A panel of
+    several gets a letter, (a), (b), …, by which captions call it: a phone shows them below each other."""
     ax.set(xlabel=xlabel, ylabel=ylabel, **settings)
+    panels = [panel for panel in ax.figure.axes if panel.get_label() != "<colorbar>"]
+    if len(panels) > 1:
+        title = f"({chr(ord('a') + panels.index(ax))}) {title or ''}"
     ax.tick_params(labelleft=True)  # of panels that share an axis, too: on a phone they stand below each other
     for axis in (ax.xaxis, ax.yaxis):
         if type(axis.get_major_formatter()) is LogFormatterSciNotation:

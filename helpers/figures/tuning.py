@@ -24,7 +24,7 @@ def rates(curves, measured):
 
 def crawl(steps, errors, laws):
     """Error against steps, without noise: errors and laws {columns: (T,)}, in the order of the widths."""
-    _, ax = plt.subplots(figsize=(7, 4))
+    _, ax = plt.subplots(figsize=(5.4, 4))
     for (k, error), shade, marker in zip(errors.items(), SHADES, MARKERS, strict=False):
         ax.plot(steps, laws[k], **line("theory", linewidth=1, label=None))
         ax.plot(steps, error, marker, color=shade, markersize=5, label=f"$k = {k}$")

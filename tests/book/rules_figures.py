@@ -4,13 +4,22 @@ Each rule takes a document and yields sentences: where, what is wrong, how to me
 """
 
 import re
+import sys
 from itertools import pairwise
 
-from notebooks import MARKUP, flat
+from notebooks import CHAPTERS, MARKUP, flat
 from rules_statements import exercise_numbers, numbering
+
+sys.path.insert(0, str(CHAPTERS / "_extensions"))
+
+from panels import cuts
 
 CAPTION = re.compile(r"Figure (\d+\.\d+)\. \S")
 LIVE_BYTES = 60_000  # of a live figure, its still picture included
+# On a phone panels stand below each other, and in the dark mode black is white.
+PLACES = re.compile(r"(?i)\b(left|right|above|below)[:,]|\b(on the (left|right)|beside|black)\b|\b(left|right) panel")
+SIZE = re.compile(r'transform="translate\([^)]*\)(?: rotate\([^)]*\))? scale\((0\.\d+)')  # of a text
+PHONE, LETTER = 390, 10  # pixels
 IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
 
 
@@ -39,6 +48,8 @@ def figures(document):
         marks = [child.type for child in caption.children if child.content or child.nesting]
         if (marks[0], marks[-1]) != ("em_open", "em_close"):
             yield f"cell {after.number}: the caption must be one paragraph in *...*"
+        if place := PLACES.search(caption.content):
+            yield f"cell {after.number}: the caption says «{place[0]}», untrue on a phone or in the dark mode"
         if _words(cell.alt) == _words(caption.content.split(". ", 1)[1]):
             yield f"{where}: alt text repeats the caption; say what is to be seen"
     for cell, number in captions.items():
@@ -66,8 +77,8 @@ def dangling(document):
 
 
 def outputs(document):
-    """After a run: a cell shows one figure if it has an alt text, else none; what HTML draws is described inside the
-    HTML too; nothing warns."""
+    """After a run: a cell shows one figure if it has an alt text, else none, with letters that a phone shows at a
+    legible size; what HTML draws is described inside the HTML too; nothing warns."""
     for cell in document.code:
         for problem in _shown(cell):
             yield f"cell {cell.number}: {problem}"
@@ -82,6 +93,12 @@ def _shown(cell):
     elif not count and cell.alt is not None:
         yield "has an alt text but shows no figure; end the cell with the figure, or drop the text"
     for output in cell.outputs:
+        if sizes := SIZE.findall(svg := output.get("data", {}).get("image/svg+xml", "")):
+            width, parts = cuts(svg)
+            widest = max((part[2] for part in parts), default=width)
+            pixels = 100 * min(map(float, sizes)) * min(PHONE / widest, 4 / 3)
+            if pixels < LETTER:
+                yield f"a figure whose letters have {pixels:.1f} pixels on a phone; make it narrower, or them larger"
         html = output.get("data", {}).get("text/html", "")
         for tag in re.findall(r"<img\b[^>]*>", html):
             if not re.search(r'\balt="[^"]{40,}"', tag):

@@ -248,6 +248,8 @@ BAD_CELLS = [
     (figures, DRAWING + 1, {"source": "*Figure 2.1. What it shows.* More in the same paragraph."}, "one paragraph"),
     (figures, DRAWING + 1, {"source": "*Figure 2.4. What it shows.*"}, "should be number 2.1"),
     (figures, DRAWING + 1, {"source": f"*Figure 2.1. {ALT}*"}, "repeats the caption"),
+    (figures, DRAWING + 1, {"source": "*Figure 2.1. Left, what it shows.*"}, "on a phone"),
+    (figures, DRAWING + 1, {"source": "*Figure 2.1. On the right the black line.*"}, "on a phone"),
 ]
 
 
@@ -304,6 +306,10 @@ def test_statements_and_tests_are_matched_both_ways():
     assert "'2.4') names no statement" in problems[1]
 
 
+WIDE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300"><g id="figure_1">
+<g transform="translate(1 2) scale(0.1 -0.1)"/></g></svg>"""
+
+
 def image(kind="image/png", data="x"):
     return new_output("display_data", data={kind: data})
 
@@ -319,6 +325,7 @@ def image(kind="image/png", data="x"):
         ([image("text/html", f'<svg aria-label="{ALT}"></svg>')], ALT, 'no role="img"'),
         ([image("text/html", f'<p data-lab="a"><img alt="{ALT}">' + 60_000 * "x")], ALT, "simpler still picture"),
         ([image("text/html", '<svg role="img" aria-label="a curve"></svg>')], ALT, "at least 40"),
+        ([image("image/svg+xml", WIDE)], ALT, "6.5 pixels on a phone"),
         ([new_output("stream", text="no figure")], ALT, "shows no figure"),
         ([new_output("stream", name="stderr", text="x.py:1: UserWarning: beware")], None, "warns"),
     ],
