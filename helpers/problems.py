@@ -187,11 +187,11 @@ class Empirical(_Problem):
         tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star, empty=True)
         loss = gradient = 0.0
         for rows, y in zip(self.design.split(CHUNK), self.y.split(CHUNK), strict=True):
-            hidden = rows @ U
-            residual = hidden.square().sum(-1) - y
+            hidden = U.mT @ rows.T  # a row for each column of U: a few long rows multiply faster than many short ones
+            residual = hidden.square().sum(-2) - y
             loss = loss + residual.square().sum(-1) / self.n
-            gradient = gradient + 4 / self.n * rows.T @ (residual[..., None] * hidden)
-        return loss, gradient
+            gradient = gradient + 4 / self.n * (hidden * residual[..., None, :]) @ rows
+        return loss, gradient.mT
 
     def _gram(self):
         """𝒜*𝒜/n in svec coordinates, one chunk of measurements at a time."""
