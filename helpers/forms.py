@@ -11,6 +11,7 @@ from helpers.arguments import choice, integer
 
 FORMS = ("gram", "rows")
 STEPS = 400  # gradients that a problem is asked for, unless its maker says otherwise: one training and a fine-tuning
+CHUNK = 2048  # rows of data handled at once on the CPU: the memory of a step is that of one chunk
 READ = 10  # what reading a number costs that is used once, in multiplications of a matrix product
 
 
@@ -43,6 +44,24 @@ def cheapest(ensemble, d, n, *, steps=STEPS, itemsize=8, free=float("inf")):
     gram, rows = (cost(form, ensemble, d, n, steps=steps) for form in FORMS)
     fits = memory("gram", ensemble, d, n, itemsize=itemsize) <= free
     return "gram" if gram < rows and fits else "rows"
+
+
+def rows_at_once(numbers, *, itemsize=8, device="cpu"):
+    """How many rows of data a step handles at once, if it makes so many numbers (≥ 0) of each. The CPU's cache holds
+    `CHUNK`; an accelerator, which so few leave idle, is given as many as a sixteenth of its memory has room for.
+
+    Of all its memory, not of what is free: then a step adds up the same parts in the same order whenever it runs.
+    """
+    if torch.device(device).type == "cpu":
+        return CHUNK
+    return max(CHUNK, total_memory(device) // (16 * itemsize * max(numbers, 1)))
+
+
+def total_memory(device):
+    """Bytes that an accelerator, a torch device, has."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return psutil.virtual_memory().total  # the others share the machine's
 
 
 def free_memory(device):

@@ -53,7 +53,7 @@ class Objective:
             return full
 
         while halved and U.numel():
-            see = (lambda U, loss: callback(whole(U), loss)) if callback else lambda U, loss: None
+            see = callback and (lambda U, loss: callback(whole(U), loss))
             U, result, halved = self._descend(U, steps, tolerance, drop_below, warm_up, see)
             steps, evaluations, warm_up = steps - result.nit, evaluations + result.nfev, 0
             if drop_below:
@@ -77,7 +77,8 @@ class Objective:
         def look(x):
             nonlocal iterations, halved
             iterations += 1
-            see(_matrix(x, U0), loss)  # scipy has just computed it for this x
+            if see:
+                see(_matrix(x, U0), loss)  # scipy has just computed it for this x
             if drop_below and iterations >= warm_up:
                 dead = np.linalg.norm(x.reshape(U0.shape), axis=0) < drop_below
                 halved = 2 * dead.sum() >= len(dead)

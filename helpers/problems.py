@@ -13,8 +13,6 @@ import torch
 from helpers import forms
 from helpers.arguments import ENSEMBLES, choice, generator, integer, number, tensor
 
-CHUNK = 2048  # rows of data handled at once: the memory of a step is that of one chunk
-
 
 def ground_truth(d, r, *, condition=1.0, seed=0):
     """U⋆ of shape (d, r): orthogonal columns in random directions, norms linearly spaced from 1 to 1/condition.
@@ -157,7 +155,7 @@ class Empirical(_Problem):
         forms.chosen(**how, ensemble=ensemble, d=d, n=n, itemsize=U_star.itemsize, device=U_star.device)
         random = generator(seed)
         design = U_star.new_empty(n, width)
-        for part in design.tensor_split(tuple(range(CHUNK, n - CHUNK + 1, CHUNK))):  # the numbers of one draw
+        for part in design.tensor_split(tuple(range(forms.CHUNK, n - forms.CHUNK + 1, forms.CHUNK))):  # of one draw
             part.copy_(torch.randn(part.shape, generator=random, dtype=torch.float64))
         w = torch.randn(n, generator=random, dtype=torch.float64).to(U_star)
         return cls(U_star, design, noise * w, ensemble, noise, **how)
@@ -166,13 +164,15 @@ class Empirical(_Problem):
         """𝒜(X)_i = ⟨A_i, X⟩ for a symmetric X (..., d, d): shape (..., n)."""
         if self.ensemble == "gaussian":
             return svec(X) @ self.design.T
-        return torch.cat([(rows @ X * rows).sum(-1) for rows in self.design.split(CHUNK)], -1)
+        chunks = self.design.split(self._chunk(X[..., 0].numel()))
+        return torch.cat([(rows @ X * rows).sum(-1) for rows in chunks], -1)
 
     def adjoint(self, v):
         """𝒜*(v) = Σ_i v_i A_i for v of shape (..., n): symmetric, shape (..., d, d)."""
         if self.ensemble == "gaussian":
             return smat(v @ self.design)
-        chunks = zip(v.split(CHUNK, -1), self.design.split(CHUNK), strict=True)
+        size = self._chunk(v[..., 0].numel() * self.d)
+        chunks = zip(v.split(size, -1), self.design.split(size), strict=True)
         return sum((part[..., None] * rows).mT @ rows for part, rows in chunks)
 
     def curvature(self, E):
@@ -185,17 +185,21 @@ class Empirical(_Problem):
         if self.gram is not None or self.ensemble == "gaussian" or U.shape[-1] > 0.75 * self.d:
             return super().loss_and_gradient(U)
         tensor("U", U, ndim=2, shape=(self.d, None), like=self.U_star, empty=True)
-        loss = gradient = 0.0
-        for rows, y in zip(self.design.split(CHUNK), self.y.split(CHUNK), strict=True):
+        loss, gradient, size = 0.0, 0.0, self._chunk(U[..., 0, :].numel())
+        for rows, y in zip(self.design.split(size), self.y.split(size), strict=True):
             hidden = U.mT @ rows.T  # a row for each column of U: a few long rows multiply faster than many short ones
             residual = hidden.square().sum(-2) - y
             loss = loss + residual.square().sum(-1) / self.n
             gradient = gradient + 4 / self.n * (hidden * residual[..., None, :]) @ rows
         return loss, gradient.mT
 
+    def _chunk(self, numbers):
+        """How many rows to handle at once, where each makes so many numbers."""
+        return forms.rows_at_once(numbers, itemsize=self.design.itemsize, device=self.design.device)
+
     def _gram(self):
         """𝒜*𝒜/n in svec coordinates, one chunk of measurements at a time."""
-        parts = (part.T for part in self.design.split(CHUNK))
+        parts = (part.T for part in self.design.split(self._chunk(self.d * (self.d + 1) // 2)))
         if self.ensemble == "rank-one":
             row, column = torch.triu_indices(self.d, self.d, device=self.design.device)
             _, _, stretch = _coordinates(self.d, self.design.device, self.design.dtype)

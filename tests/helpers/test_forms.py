@@ -58,6 +58,27 @@ def test_the_estimate_covers_what_is_kept(ensemble, form):
     assert forms.memory(form, ensemble, 8, 500, itemsize=4) >= sum(tensor.nbytes for tensor in kept)
 
 
+def test_an_accelerator_is_given_as_many_rows_as_it_has_room_for(monkeypatch):
+    monkeypatch.setattr(forms, "total_memory", lambda device: 80 * 10**9)
+    many = forms.rows_at_once(400, itemsize=4, device="cuda")
+    assert 100_000 < many <= 80e9 / (3 * 400 * 4)  # three arrays of so many numbers fit
+    assert forms.rows_at_once(800, itemsize=4, device="cuda") == many // 2
+    assert forms.rows_at_once(10**9, device="cuda") == forms.rows_at_once(400, device="cpu") == forms.CHUNK
+
+
+@pytest.mark.parametrize("k", [3, 5])  # columns of U: few are multiplied with the rows, more as UUᵀ
+@pytest.mark.parametrize("rows", [7, 50])
+def test_how_many_rows_are_handled_at_once_changes_nothing(monkeypatch, rows, k):
+    problem, U = Empirical.sample(ground_truth(6, 2), 50, ensemble="rank-one", form="rows"), ground_truth(6, k)
+    batch, asked = torch.stack([U, -2 * U]), []
+    expected = problem.loss_and_gradient(batch)
+    monkeypatch.setattr(forms, "rows_at_once", lambda numbers, **how: asked.append((numbers, how)) or rows)
+    for found, same in zip(problem.loss_and_gradient(batch), expected, strict=True):
+        torch.testing.assert_close(found, same, rtol=1e-12, atol=1e-13)
+    assert {numbers for numbers, _ in asked} == {2 * (k if k == 3 else 6)}
+    assert all(how == {"itemsize": 8, "device": U.device} for _, how in asked)
+
+
 def test_what_does_not_fit_is_refused_with_the_estimate_before_it_is_drawn():
     with pytest.raises(MemoryError, match=r"d = 300, n = 1000000000 needs about 3.61e\+05 GB, .* GB are free on c"):
         Empirical.sample(ground_truth(300, 1), 10**9)

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from helpers import problems
 from helpers.arguments import ENSEMBLES
 from helpers.problems import Empirical, Population, ground_truth, smat, svec
 
@@ -105,14 +104,6 @@ def test_data_drawn_in_chunks_are_those_of_one_draw(n, width):
     assert torch.equal(problem.design, torch.randn(n, width, generator=generator, dtype=torch.float64))
     w = torch.randn(n, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(problem.y - problem.measure(problem.M), w, rtol=0, atol=1e-12)
-
-
-def test_streaming_in_chunks_changes_nothing(monkeypatch):
-    _, problem = problems_of("rank-one", 30, 50)
-    U = random(2, 30, 4)
-    expected = problem.loss_and_gradient(U)
-    monkeypatch.setattr(problems, "CHUNK", 7)
-    assert all(torch.allclose(a, b, rtol=1e-12) for a, b in zip(problem.loss_and_gradient(U), expected, strict=True))
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
