@@ -82,9 +82,10 @@ def test_every_proof_and_solution_stands_open(source, page, text):
     assert [title for title, words in folded if squeezed(words) not in text] == []
 
 
-def test_a_live_figure_is_a_still(page):
+def test_a_live_figure_is_a_still_and_says_so(page, text):
     page.emulate_media(media="screen")
     assert page.locator(".lab-live").is_visible()
     page.emulate_media(media="print")
     assert not page.locator(".lab-live").is_visible()
     assert page.locator(".lab-still img").is_visible()
+    assert squeezed("A still. On the book's page this figure is live") in text

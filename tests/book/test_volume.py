@@ -24,8 +24,14 @@ PAGE = """<html><head><link rel="stylesheet" href="{style}"></head><body><nav cl
 <img src="../_images/x.png">
 <details><summary>Proof</summary>So.</details><button>Run</button><script>1</script>{more}</article>
 <p class="component-author">By us</p></body></html>"""
-STATEMENT = '<p style="height: 900mm">Long.</p><blockquote id="thm-1-1">Lemma 1.1</blockquote>'
-LISTED = '<h2>Proofs of chapter 1</h2><ul><li><p><a href="proofs/01_one.html#thm-1-1">Lemma 1.1</a></p></li></ul>'
+STATEMENT = (
+    '<div class="highlight"><pre>a\n</pre></div><div class="highlight"><pre>' + "a\n" * 40 + "</pre></div>"
+    '<p style="height: 900mm">Long.</p><blockquote id="thm-1-1">Lemma 1.1</blockquote>'
+)
+LEDGER = '<table class="table ledger"><tr><td>Wide.</td></tr></table>'
+LISTED = (
+    LEDGER + '<h2>Proofs of chapter 1</h2><ul><li><p><a href="proofs/01_one.html#thm-1-1">Lemma 1.1</a></p></li></ul>'
+)
 PAGES = ["chapters/index.html", "chapters/01_one.html", "chapters/proofs.html"]
 STYLE = (CHAPTERS / "_static" / "print.css").as_uri()
 OF_LEMMA = "chapters-01_one--thm-1-1"
@@ -70,6 +76,12 @@ def test_an_article_is_open_has_ids_of_its_own_and_nothing_to_press(site):
     assert '<details open="">' in text
     assert "<script" not in text
     assert "<button" not in text
+
+
+def test_short_code_is_known_by_its_lines(site):
+    text = volume.article(site, PAGES[1], PAGES)
+    assert text.count("highlight") == 2
+    assert text.count("highlight short") == 1
 
 
 def test_contents_and_statements_wait_for_the_numbers_of_their_sheets(site):
@@ -135,6 +147,8 @@ def test_the_volume_has_its_numbers_links_bookmarks_and_tags(site):
     assert all(link["/Dest"] in reader.trailer["/Root"]["/Dests"] for link in links)
     assert {sheet for _, sheet in tags_of(reader)} == set(range(len(reader.pages)))
     assert reader.trailer["/Root"]["/Lang"] == "en"
+    across = [page.mediabox.width > page.mediabox.height for page in reader.pages]
+    assert across == [False] * (len(across) - 1) + [True]  # of pages as wide as a ledger, which upright would be shrunk
     kept = {path: path.stat().st_mtime_ns for path in (site / "kept").iterdir()}
     print_(site)
     assert kept == {path: path.stat().st_mtime_ns for path in (site / "kept").iterdir()}
@@ -146,6 +160,6 @@ def test_a_page_that_is_never_done_is_named_and_those_before_it_are_kept(site):
     cover = site / PAGES[0]
     html = cover.read_text(encoding="utf-8").replace("<head>", f"<head><script>{endless}</script>")
     cover.write_text(html, encoding="utf-8")
-    with pytest.raises(TimeoutError, match="chapters-01_one was not set within 8 seconds"):
-        print_(site, limit=8)
+    with pytest.raises(TimeoutError, match="chapters-01_one was not set within 10 seconds"):
+        print_(site, limit=10)
     assert {path.name.rpartition("-")[0] for path in (site / "kept").iterdir()} == {"front", "chapters-index"}

@@ -32,6 +32,7 @@ LISTED = "Every numbered statement of the book and the page it stands on; its pr
 SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
 LIMIT = 300  # seconds for a part; the longest chapter takes 20 on a quiet machine
+SHORT = 16  # lines of code that stay on one sheet
 OPTIONS = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
 
@@ -75,6 +76,9 @@ def article(site, page, pages):
         node.decompose()
     for node in body.select("details"):
         node["open"] = ""
+    for code in body.select("div.highlight"):
+        if code.get_text().strip().count("\n") < SHORT:
+            code["class"].append("short")
     for node in body.select("[id]"):
         node["id"] = f"{own}--{node['id']}"
     ids = {own, *(node["id"] for node in body.select("[id]"))}
@@ -130,15 +134,15 @@ def parts(site, only=None):
         *(str(style).replace("../", "") for style in soup.select("link[rel=stylesheet]")),
         *_mathematics(site, pages),
     ])  # fmt: skip
-    return {name: _part(head, name, words, body, named) for name, (words, body) in bodies.items()}
+    return {name: _part(head, words, body, named) for name, (words, body) in bodies.items()}
 
 
-def _part(head, name, words, body, named):
+def _part(head, words, body, named):
     """The page of HTML that is printed; at its end the sheets aside (see binding.py)."""
     ids = [ASIDE, *(id_ for id_ in re.findall(r'\bid="([^"]+)"', body) if id_ in named)]
     return "\n".join([
         head,
-        f'<style>@page {name} {{ @top-left {{ content: "{words}" }} }} #{name} {{ page: {name} }}</style>',
+        f'<style>@page {{ @top-left {{ content: "{words}" }} }}</style>',
         '</head><body><main class="bd-main"><div class="bd-content"><div class="bd-article-container">',
         body,
         "</div></div></main>",
