@@ -10,12 +10,13 @@ import ast
 import re
 from inspect import cleandoc
 from pathlib import Path
+from textwrap import dedent
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 PAGE = "chapters/helpers"
-LINKED = re.compile(r"`([^`]+)`|\b(?:Theorem|Lemma|Proposition|Corollary) (\d+)\.(\d+)\b")
+LINKED = re.compile(r"`([^`]+)`|\b(?:Theorem|Lemma|Proposition|Corollary) (\d+)\.(\d+)\b|(?<!\S)\*(\w+)\*(?!\w)")
 NAMED = re.compile(r"(?:\w+\.)*(\w+)(?:\(.*\))?")
 PROOFS = re.compile(r"chapters/(proofs/(\d\d)_\w+)")  # the page of a chapter's proofs
 MAPPED = re.compile(r"^    ([\w.]+)  +(\S.*)$", re.M)  # a line of the map: a module, and what it is for
@@ -107,9 +108,14 @@ def arguments(function):
 
 
 def prose(text):
-    """The paragraphs of a docstring, code in backticks as code, statements as links to their proofs."""
-    parts = [part for part in cleandoc(text).split("\n\n") if part.strip()]
-    return [listed(MAPPED.findall(part)) if MAPPED.match(part) else paragraph(part) for part in parts]
+    """The paragraphs of a docstring, code in backticks or set in as code, statements as links to their proofs."""
+    return [block(part) for part in cleandoc(text).split("\n\n") if part.strip()]
+
+
+def block(text):
+    if MAPPED.match(text):
+        return listed(MAPPED.findall(text))
+    return nodes.literal_block("", dedent(text), language="python") if text.startswith("    ") else paragraph(text)
 
 
 def paragraph(text):
@@ -131,6 +137,8 @@ def inline(text):
         yield nodes.Text(text[end : found.start()])
         if found[1]:
             yield nodes.literal("", found[1])
+        elif found[4]:
+            yield nodes.emphasis("", found[4])
         else:
             yield nodes.reference("", found[0], refuri=f"#thm-{found[2]}-{found[3]}", internal=True)
         end = found.end()

@@ -6,6 +6,7 @@ The directive ``{status}`` stands for it; it is filled in at the end, when every
 import datetime
 import importlib.metadata
 import platform
+import re
 import subprocess
 
 from docutils import nodes
@@ -96,5 +97,9 @@ def table(head, rows):
 
 def row(words):
     made = nodes.row()
-    made += [nodes.entry("", nodes.paragraph("", word)) for word in words]
+    numbers = [re.fullmatch(r"\d+\.\d", word) for word in words]  # seconds, whose points stand below each other
+    made += [
+        nodes.entry("", nodes.paragraph("", word), classes=["text-right"] if number else [])
+        for word, number in zip(words, numbers, strict=True)
+    ]
     return made

@@ -5,7 +5,7 @@
 (() => {
   const SCROLLERS =
     "div.math, span.math, .highlight pre, .cell_output, .cell_output .output, .pst-scrollable-table-container";
-  const NAMES = { math: "formula", highlight: "code" };
+  const NAMES = { math: "formula", highlight: "code", "pst-scrollable-table-container": "table" };
 
   function stops() {
     for (const box of document.querySelectorAll(SCROLLERS)) {

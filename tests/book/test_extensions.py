@@ -53,7 +53,7 @@ HELPERS = {
     "pruning": '"""Pruning."""\n\ndef prune(U, *, keep=None):\n    """Keep columns of `U` (Lemma 1.1)."""\n\n'
     'def _own(x):\n    """Private."""\n\nclass Run:\n    """A run."""\n\n'
     '    @property\n    def loss(self):\n        """Its loss."""\n',
-    "theory/gap": '"""Bounds."""\n\ndef least(x):\n    """The least."""\n',
+    "theory/gap": '"""Bounds:\n\n    low = least(1)   # *of* all\n\nNo more.\n"""\n\ndef least(x):\n    """The *least*."""\n',
     "proofs/gap": '"""Proofs."""\n\ndef prune(x):\n    """Another one."""\n',
 }
 COUNTING = """from pathlib import Path
@@ -140,6 +140,8 @@ def test_the_page_helpers_lists_what_is_public_in_the_order_of_the_map(book):
     words = re.sub("<[^>]*>", "", page)
     assert "prune(U, *, keep=None)" in words
     assert "Private" not in words
+    assert "low = least(1)   # *of* all\n" in words  # code that is set in, as it stands
+    assert "The <em>least</em>." in page
     assert 'href="proofs/01_one.html#thm-1-1">Lemma 1.1</a>' in page
     assert 'href="#helpers.theory.gap"' in page
     assert re.search(r'href="helpers.html#helpers.pruning.prune"><code[^>]*><span[^>]*>prune\(U\)', html)

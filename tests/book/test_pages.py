@@ -56,6 +56,12 @@ STOPS = """() => [...document.querySelectorAll("mjx-container, .math")].filter((
     && getComputedStyle(formula).overflowX !== "visible")).map((formula) => formula.outerHTML.slice(0, 200))"""
 REACHED = """() => [...document.querySelectorAll(".highlight pre")].every((code) =>
   code.scrollWidth <= code.clientWidth + 1 || code.tabIndex >= 0)"""
+UNREACHED_TABLES = """() => [...document.querySelectorAll(".pst-scrollable-table-container")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .filter((box) => (innerWidth < 600 && !box.closest(".cell_output"))
+    || !getComputedStyle(box).backgroundImage.includes("gradient")
+    || !box.closest("[tabindex='0'][aria-label$='wider than the page']"))
+  .map((box) => box.textContent.trim().slice(0, 200))"""
 UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
   .filter((element) => element.tabIndex >= 0 && element.checkVisibility({ visibilityProperty: true }))
   .filter((element) => {
@@ -144,6 +150,11 @@ def test_nothing_reaches_beyond_the_page_and_a_formula_is_a_tab_stop_where_it_sc
     assert page.evaluate(STOPS) == []
 
 
+def test_tables_fit_or_show_that_they_scroll_and_on_a_phone_only_results_do(page, wide):
+    page.wait_for_function(REACHED)
+    assert page.evaluate(UNREACHED_TABLES) == []
+
+
 def test_focus_is_seen(page, wide):
     page.keyboard.press("Tab")  # from now on the browser shows focus
     assert page.evaluate(UNSEEN_FOCUS) == []
@@ -182,3 +193,7 @@ def test_html_is_valid_and_no_id_stands_twice(name):
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert [id for id, count in Counter(ids).items() if count > 1] == []
     assert not root.findall(".//summary/p")
+
+
+def test_no_page_is_built_that_nothing_leads_to():
+    assert {"genindex.html", "prf-prf.html", "py-modindex.html"}.isdisjoint(PAGES)

@@ -1,0 +1,19 @@
+/* On a phone a row of a table with three columns and more is a card (tables.css), and each of its cells brings the head of its
+   column. The tables of results in the chapters stay tables: their numbers are there to be compared. */
+
+"use strict";
+
+addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll(".bd-article table.table:not(.symbols):has(th:nth-child(3))")) {
+    if (table.closest(".cell_output")) continue;
+    const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
+    table.classList.add("cards");
+    for (const row of table.tBodies[0].rows) {
+      [...row.cells].forEach((cell, i) => cell.textContent.trim() && (cell.dataset.head = heads[i]));
+    }
+  }
+  /* "9 (8 to 12)" and "d = 4" stay on one line */
+  for (const cell of document.querySelectorAll(".bd-article table.table td")) {
+    cell.classList.toggle("short", cell.textContent.trim().length <= 12 && !cell.querySelector("a"));
+  }
+});
