@@ -54,7 +54,7 @@ def gap_checks(point):
         tau = theory.robust_gap_bound(point.epsilon, point.gamma, strength, smoothing, kappa)
         seen = point.tau <= tau
         return [Check("4.12 robust gap", r"bound on $\tau < 2\sqrt\beta$", tau, threshold,
-                      f"τ = {point.tau:.1e} ≤ {tau:.1e}", seen)]
+                      f"τ = {point.tau:.2g} ≤ {tau:.2g}", seen)]
     least = norms[point.kept].min().item() if point.m else math.inf
     edge, strong = theory.gap_edge(strength, kappa, smoothing), theory.threshold_strength(smoothing, kappa)
     return [
