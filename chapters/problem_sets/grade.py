@@ -127,13 +127,11 @@ class Command:
         for notebook in tqdm(self.course.runs(), total=len(lines), disable=None, unit="page"):
             run = notebook.metadata[record.GRADED]
             try:
-                reason = writer.write(notebook)
+                writer.write(notebook)
             except Exception as error:
-                reason = f"its page cannot be written: {type(error).__name__}: {error}"[:300]
-            if reason and reason not in run["message"]:
-                trouble = True
-                run.update(status="failed", message="; ".join(filter(None, [run["message"], reason])))
-                self.course.write(pages.plain(notebook))
+                reason, trouble = f"its page cannot be written: {type(error).__name__}: {error}"[:300], True
+                run.update(status="failed", message="; ".join(dict.fromkeys(filter(None, [run["message"], reason]))))
+                self.course.write(notebook)
         return self.course.write_tables(self.failed) if trouble else lines
 
 
@@ -177,11 +175,9 @@ def main():
     except KeyboardInterrupt:
         print("\nInterrupted: the same command goes on where it stopped.")
     lines = command.finish()
-    if changed := {name for name, _ in before.items() ^ installed().items()}:
-        change = f"While submissions ran, packages of your environment changed: {', '.join(sorted(changed))}. "
-        if given.unprotected:
-            sys.exit(f"{change}Trust no mark: make the environment anew, and grade in a sandbox.")
-        print(f"{change}No submission can do that from its sandbox; if marks may depend on it, grade once more.")
+    if given.unprotected and (changed := {name for name, _ in before.items() ^ installed().items()}):
+        sys.exit(f"While submissions ran, packages of your environment changed: {', '.join(sorted(changed))}. "
+                 "Trust no mark: make the environment anew, and grade in a sandbox.")  # fmt: skip
     pending, failed = sum(line[8] > 0 for line in lines), sum(line[9] == "failed" for line in lines)
     unread = sum(line[9] in ("missing", "unreadable") for line in lines)
     unread = f", {unread} without a notebook that can be read" if unread else ""

@@ -165,9 +165,7 @@ def test_a_page_that_cannot_be_made_is_that_students_line(tmp_path):
     found = lines(tmp_path / "grades")
     assert [found[name]["status"] for name in ("ada", "bob")] == ["failed", "graded"]
     assert "a picture of no kind" in found["ada"]["message"]
-    pages = [(tmp_path / "grades" / "feedback" / name / "ps1" / "ps1.html").read_text() for name in ("ada", "bob")]
-    assert "gradient-check: 0 of 3" in pages[0]
-    assert "Score" in pages[1]
+    assert [path.parts[-3] for path in (tmp_path / "grades" / "feedback").glob("*/ps1/ps1.html")] == ["bob"]
 
 
 INSTALLED = """
@@ -180,14 +178,12 @@ grade.main()
 """
 
 
-@pytest.mark.parametrize(("word", "status"), [("--unprotected", 1), ("--marks-only", 0)])
-def test_an_environment_that_changed_meanwhile_is_told(word, status, tmp_path):
-    command = [sys.executable, "-c", INSTALLED.format(place=str(GRADE.parent)), "--marks-only", word]
+def test_an_environment_that_changed_meanwhile_is_told(tmp_path):
+    command = [sys.executable, "-c", INSTALLED.format(place=str(GRADE.parent)), "--marks-only", "--unprotected"]
     command += ["--grades", str(tmp_path / "grades")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == status, run.stderr
-    assert "packages of your environment changed: tqdm." in run.stdout + run.stderr
-    assert ("Trust no mark" in run.stderr) == bool(status)
+    assert run.returncode == 1, run.stderr
+    assert "packages of your environment changed: tqdm. Trust no mark" in run.stderr
 
 
 def test_nbgrader_makes_the_committed_student_notebooks(tmp_path):
@@ -238,7 +234,7 @@ def test_a_changed_master_is_told_and_old_marks_do_not_mix(tmp_path):
     notebook.cells = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "pruning-check"]
     nbformat.write(notebook, source / "ps1.ipynb")
     said = grade(folder, *words, expect=1)
-    assert "ps1 has other cells than when grades/ was begun (gone: pruning-check)" in said
+    assert "ps1 has other cells than when grades/ was begun (pruning-check)" in said
     assert "GRADES=" in said
 
 
@@ -270,14 +266,13 @@ CHANGES = {
     "points by hand": (lambda nb: cell_of(nb, "derivation", points=2), ""),
     "a cell more": (lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("Thank you.")), ""),
     "order": (reverse, ""),
-    "no set-up": (lambda nb: remove(nb, "imports"), "gone: imports"),
-    "check by hand": (lambda nb: cell_of(nb, "gradient-check", solution=True, locked=False),
-                      "gone: gradient-check; new: gradient-check"),
-    "check gone": (lambda nb: remove(nb, "pruning-check"), "gone: pruning-check"),
-    "derivation gone": (lambda nb: remove(nb, "derivation"), "gone: derivation"),
-    "check renamed": (lambda nb: cell_of(nb, "adjoint-check", grade_id="dual"), "gone: adjoint-check; new: dual"),
-    "new question": (lambda nb: copy_of(nb, "open", "open-2"), "new: open-2"),
-    "new check": (lambda nb: copy_of(nb, "gradient-check", "slope-check"), "new: slope-check"),
+    "no set-up": (lambda nb: remove(nb, "imports"), "imports"),
+    "check by hand": (lambda nb: cell_of(nb, "gradient-check", solution=True, locked=False), "gradient-check"),
+    "check gone": (lambda nb: remove(nb, "pruning-check"), "pruning-check"),
+    "derivation gone": (lambda nb: remove(nb, "derivation"), "derivation"),
+    "check renamed": (lambda nb: cell_of(nb, "adjoint-check", grade_id="dual"), "adjoint-check, dual"),
+    "new question": (lambda nb: copy_of(nb, "open", "open-2"), "open-2"),
+    "new check": (lambda nb: copy_of(nb, "gradient-check", "slope-check"), "slope-check"),
 }  # fmt: skip
 
 

@@ -50,19 +50,19 @@ def with_answer(text, **more):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"%PDF-1.7", "not JSON"),
+        (b"%PDF-1.7", "not JSON (Expecting value: line 1 column 1 (char 0)), it begins '%PDF-1.7'"),
         (b"\xff\xfe\x00", "not JSON"),
-        (b"", "the file is empty"),
-        (b" \n\t", "the file is empty"),
-        (b"<!DOCTYPE html><html>", "a web page"),
-        (b"PK\x03\x04\x14\x00\xff\xfe homework.ipynb", "an archive"),
-        (b'{"cells": [{"cell_type": "code", "sour', "cut off"),
-        (b'<<<<<<< mine\n{"cells": []}\n=======\n{}\n>>>>>>> theirs', "git merge"),
+        (b"", "it begins ''"),
+        (b" \n\t", "it begins ''"),
+        (b"<!DOCTYPE html><html>", "it begins '<!DOCTYPE html>"),
+        (b"PK\x03\x04\x14\x00\xff\xfe homework.ipynb", "it begins 'PK"),
+        (b'{"cells": [{"cell_type": "code", "sour', "Unterminated string"),
+        (b'<<<<<<< mine\n{"cells": []}\n=======\n{}\n>>>>>>> theirs', "it begins '<<<<<<< mine"),
         (b"[1, 2]", "no list of cells"),
         (b'{"worksheets": []}', "no list of cells"),
         (b'{"cells": {"0": 1}}', "no list of cells"),
         (json.dumps({"cells": [{"cell_type": "code", "source": "1"}] * 3000}).encode(), "3000 cells"),
-        (b"[" * 100_000, "deeply nested"),
+        (b"[" * 100_000, "recursion"),
     ],
 )
 def test_what_is_no_notebook_is_refused_with_a_reason(content, reason, tmp_path):
@@ -169,15 +169,6 @@ def test_nor_does_what_is_large_elsewhere(place, tmp_path):
     where.metadata["widgets"] = {"state": MUCH}
     notebook.cells += [where] * (place == "another cell")
     assert collected(tmp_path, ps1=notebook).status == "found"
-
-
-def test_a_notebook_in_the_format_of_old_editors_is_read(tmp_path):
-    old = nbformat.convert(batch.solved(), 3)
-    assert "worksheets" in old
-    found = collected(tmp_path, ps1=old)
-    new = collected(tmp_path / "other", ps1=batch.solved())
-    assert (found.status, found.notes) == ("found", [])
-    assert [(c.kind, c.source, c.name) for c in found.cells] == [(c.kind, c.source, c.name) for c in new.cells]
 
 
 @pytest.mark.parametrize(
@@ -423,6 +414,15 @@ def test_an_answer_beside_its_untouched_cell_waits_for_a_marker(name, place, tmp
     assert name in waiting
     assert "a person has to look" in notes[-1]
     assert own.source in text_of(found) or "my answer" in text_of(found)
+
+
+def test_an_answer_that_no_check_finds_is_named(tmp_path):
+    notebook = batch.unsolved()
+    check = notebook.cells.index(batch.named(notebook, "adjoint-check"))
+    notebook.cells.insert(check, new_code_cell(batch.named(batch.solved(), "adjoint").source))
+    notebook.cells.append(new_code_cell(batch.named(batch.solved(), "gradient").source))
+    notes = restored(notebook, tmp_path)[2]
+    assert "answers outside their cells, no check finds them, move them there: gradient" in notes
 
 
 def test_an_own_version_of_a_locked_cell_runs_before_it(tmp_path):

@@ -20,7 +20,7 @@ PICTURES = {
 SHORTEST_PICTURE = 40  # bytes: below that there is a signature and nothing to see
 LINK = re.compile(r"(!\[[^\]\n]*\]\()(?:<([^>\n]+)>|([^)\s<>]+))((?:\s+[\"'][^\"'\n]*[\"'])?\))")
 TAG = re.compile(r"<img\s[^>]*?src\s*=\s*[\"']([^\"'>]+)[\"'][^>]*>", re.IGNORECASE)
-CELL_KINDS = {"code": "code", "markdown": "markdown", "raw": "markdown", "heading": "markdown"}
+CELL_KINDS = {"code": "code", "markdown": "markdown", "raw": "markdown"}
 
 
 @dataclass
@@ -48,6 +48,15 @@ def label(text):
     """Any text, a file's name too, as every table and screen takes it: what is not printable becomes an escape."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def decoded(data):
+    """(text, encoding) of what an editor or a spreadsheet wrote: UTF-8, UTF-16 when it says so, else Windows-1252."""
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding), encoding
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace"), "cp1252"
 
 
 def students(folder):
@@ -83,16 +92,12 @@ def collect(folder, student, set_name, handed_out=()):
     except OSError as error:
         return Submission(student, set_name, "unreadable", [f"the folder cannot be read: {error.strerror}"])
     submission.student, submission.set_name = student, set_name
-    if len({_contents(home / other) for other in found}) > 1:
+    if any(other.cells != submission.cells for _, _, other in read):
         names = " and ".join(map(label, sorted(found)))
         submission.notes.insert(
             0, f"{len(found)} files lie there, {names}: the newest with an answer, {label(name)}, counts"
         )
     return submission
-
-
-def _contents(path):
-    return path.read_bytes() if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_size <= LARGEST else path
 
 
 def _files(home):
@@ -115,8 +120,6 @@ def _read(home, name, handed_out):
     time = (home / name).lstat().st_mtime
     try:
         cells, notes = read_cells(home / name)
-    except RecursionError:
-        reason = f"{label(name)} is not a notebook: too deeply nested"
     except (OSError, ValueError, MemoryError) as error:
         reason = f"{label(name)} {error}"
     else:
@@ -138,12 +141,13 @@ def read_cells(path):
         raise ValueError("is a link or device, not a file")
     if info.st_size > LARGEST:
         raise ValueError(f"has {info.st_size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}: clear its outputs")
-    text, notes = _decoded(path.read_bytes())
+    text, encoding = decoded(path.read_bytes())
+    notes = ["the file is not UTF-8, it was read as Windows-1252: letters may be wrong"] * (encoding == "cp1252")
     try:
         notebook = json.loads(text)
-    except json.JSONDecodeError:
-        raise ValueError(f"is not a notebook: it is not JSON{_looks_like(text)}") from None
-    cells = notebook.get("cells", _of_format_3(notebook)) if isinstance(notebook, dict) else None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"is not a notebook: it is not JSON ({error}), it begins {text.strip()[:20]!r}") from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise ValueError("is not a notebook of format 4: it has no list of cells")
     lost = []
@@ -155,50 +159,15 @@ def read_cells(path):
     return cells, notes
 
 
-def _of_format_3(notebook):
-    """The cells of a notebook of the format before 4, None if there are none."""
-    sheets = notebook["worksheets"] if isinstance(notebook.get("worksheets"), list) else []
-    lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
-    return [cell for cells in lists if isinstance(cells, list) for cell in cells] or None
-
-
-def _decoded(data):
-    """(text, notes): as UTF-8, UTF-16 when it says so, or else as the Western encoding of old editors."""
-    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
-        try:
-            return data.decode(encoding), []
-        except UnicodeDecodeError:
-            pass
-    return data.decode("cp1252", "replace"), [
-        "the file is not UTF-8, it was read as Windows-1252: letters may be wrong"
-    ]
-
-
-def _looks_like(text):
-    start = text.lstrip()[:20].lower()
-    if not start:
-        return ", the file is empty"
-    if start.startswith(("<!doctype", "<html")):
-        return " but a web page"
-    if start.startswith("pk\x03\x04"):
-        return " but an archive, unpack it"
-    if "<<<<<<<" in text and ">>>>>>>" in text:
-        return ", marks of a git merge stand in it"
-    return ", it seems cut off" if start.startswith("{") else ""
-
-
 def _cell(raw, folder, lost):
     """A `Cell`, or None for what holds no text. `lost` gets the names of pictures that are not there."""
     if not isinstance(raw, dict) or raw.get("cell_type") not in CELL_KINDS:
         return None
-    source = raw.get("source", raw.get("input", ""))
+    source = raw.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    if not isinstance(source, str) or not source.strip():
-        source = ""
-    source = (
-        source.encode("utf-8", "replace").decode().replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    )
+    source = source if isinstance(source, str) and source.strip() else ""
+    source = re.sub("\r\n?", "\n", source).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     metadata = raw.get("metadata")
     graded = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     name = graded.get("grade_id") if isinstance(graded, dict) else None

@@ -3,6 +3,8 @@
 import csv
 import io
 
+from grading.collect import decoded
+
 COLUMNS = ("student", "set", "problem", "points")
 SEPARATORS = ",;\t"
 
@@ -13,7 +15,10 @@ def read_marks(path):
     The table is text with the columns student, set, problem, points and, if wanted, comment, in any order and case;
     separated by commas, semicolons or tabs; numbers with a decimal point or comma. Lines without points are skipped.
     Raises ValueError with the reason if it is not that."""
-    text = _decoded(path)
+    data = path.read_bytes()
+    if data[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+        raise ValueError(f"{path.name} is a spreadsheet's own file: save it as CSV")
+    text, _ = decoded(data)
     lines = text.splitlines()
     if lines and lines[0].strip().lower().startswith("sep=") and len(lines[0].strip()) == 5:  # what Excel puts there
         text = text.split("\n", 1)[-1]
@@ -34,19 +39,6 @@ def read_marks(path):
             where = f"line {len(marks) + 1} with points in {path.name}"
             marks.append((where, student, name, problem, _number(cells["points"], where), cells.get("comment", "")))
     return marks
-
-
-def _decoded(path):
-    data = path.read_bytes()
-    if data[:4] == b"PK\x03\x04" or data[:4] == b"\xd0\xcf\x11\xe0":
-        raise ValueError(f"{path.name} is a spreadsheet's own file: save it as CSV")
-    encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise ValueError(f"{path.name} is not text in UTF-8, UTF-16 or Windows-1252")
 
 
 def _number(text, where):

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import PyFileConfigLoader
@@ -79,25 +79,15 @@ class Course:
         return text, self.release(name), self.version(name)
 
     def _refuse_other_cells(self, name, master):
-        try:
-            with quiet():
-                notebook = self.gradebook.find_notebook(name, name)
-                before = {("grade", cell.name) for cell in notebook.grade_cells}
-                before |= {("solution", cell.name) for cell in notebook.solution_cells}
-                before |= {("locked", cell.name) for cell in notebook.source_cells if cell.locked}
-                if not notebook.submissions:
-                    return
-        except MissingEntry:
-            return
-        marks = {key: cell.metadata.nbgrader for key, cell in by_name(master).items()}
-        now = {(kind, key) for key, mark in marks.items() for kind in ("grade", "solution", "locked") if mark[kind]}
-        parts = {"gone": before - now, "new": now - before}
-        change = [f"{word}: {', '.join(sorted({key for _, key in part}))}" for word, part in parts.items() if part]
-        if change:
-            raise ValueError(
-                f"{name} has other cells than when {self.folder.name}/ was begun ({'; '.join(change)}), and marks of "
-                "two versions are not mixed. Grade into a new folder, GRADES=..., or move this one away."
-            )
+        before = self.folder / "source" / name / f"{name}.ipynb"
+        if before.exists() and any(self.folder.glob(f"autograded/*/{name}")):
+            changed = _roles(nbformat.read(before, as_version=4)) ^ _roles(master)
+            if changed:
+                raise ValueError(
+                    f"{name} has other cells than when {self.folder.name}/ was begun ("
+                    f"{', '.join(sorted({key for key, *_ in changed}))}), and marks of two versions are not mixed. "
+                    "Grade into a new folder, GRADES=..., or move this one away."
+                )
 
     def release(self, name):
         """The student version of a set that was added."""
@@ -224,6 +214,11 @@ def identifier(student):
     if len(plain.encode()) > LONGEST_ID:
         plain = plain[: LONGEST_ID // 4] + hashlib.sha256(os.fsencode(student)).hexdigest()[:16]
     return plain
+
+
+def _roles(master):
+    marks = {key: cell.metadata.nbgrader for key, cell in by_name(master).items()}
+    return {(key, mark.grade, mark.solution, mark.locked) for key, mark in marks.items()}
 
 
 def _same(student):

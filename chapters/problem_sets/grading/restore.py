@@ -75,7 +75,7 @@ def restore(master, release, submitted):
         if name:
             before[name], own = before[name] + own, []
     before[None] = own
-    cells, waiting, beside = [], [], []
+    cells, waiting, beside, elsewhere = [], [], [], []
     for (name, original), following in zip(masters.items(), [*list(masters)[1:], None], strict=True):
         cell = nbformat.from_dict(copy.deepcopy(releases[name]))  # its metadata hold the points
         if not is_answer(original):
@@ -89,10 +89,15 @@ def restore(master, release, submitted):
                 waiting.append(name)
             elif any(same_text(other.source) not in given for other in near):
                 beside.append(name)
+        elif is_answer(original) and same_text(cell.source) == same_text(releases[name].source):
+            far = [other.source for place, others in before.items() if place != following for other in others]
+            elsewhere += [name for word in re.findall(r"(?m)^def \w+\(", cell.source) if word in "\n".join(far)]
     cells += map(_own, before[None])
     notes = list(_notes(masters, releases, submitted, chosen))
     if beside:
         notes.append(f"untouched answer cell, own text stands beside it, a person has to look: {', '.join(beside)}")
+    if elsewhere:
+        notes.append(f"answers outside their cells, no check finds them, move them there: {', '.join(elsewhere)}")
     return _notebook(master, cells), [*waiting, *beside], notes
 
 
