@@ -96,7 +96,7 @@ lab.mount("sensing", (fig, p) => {
     changed = slowly = false;
     player.stopped();
     ready = 0;
-    fig.run(() => advance(20), draw, { done });
+    fig.run(() => advance(5), draw, { done });
   }
   const change = (name) => (value) => {
     now[name] = value;

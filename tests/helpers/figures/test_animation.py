@@ -78,5 +78,5 @@ def test_the_scene_of_chapter_2_follows_the_run():
     arrows = plane.collections[0]
     assert np.allclose([arrows.U, arrows.V], run.iterates[3].numpy())
     assert np.allclose([bar.get_height() for bar in bars.patches], run.column_norms[3].numpy())
-    assert f"step {run.steps[3]}" in (plane.get_title(), plane.get_title(loc="left"))
+    assert f"(a) step {run.steps[3]}" in (plane.get_title(), plane.get_title(loc="left"))
     plt.close(figure)

@@ -1,6 +1,7 @@
 """The live figures in a real browser: they come to life, answer mouse, finger and keys, say what they show in words,
 and do what the chapters say of them."""
 
+import json
 import re
 
 import pytest
@@ -36,6 +37,19 @@ FIGURES = {  # name: parameters as the chapter's cell passes them
 }
 pytestmark = pytest.mark.slow
 TALL = 24  # pixels: the least size of what one can press
+FRAME = 50  # milliseconds of the processor that a figure may take before the page can answer
+PULL = """async () => {
+  for (const slider of document.querySelectorAll("input[type=range]")) for (let i = 0; i <= 12; i++) {
+    slider.value = Number(slider.min) + (slider.max - slider.min) * i / 12;
+    slider.dispatchEvent(new Event("input"));
+    await new Promise(requestAnimationFrame);
+  }
+  for (const handle of document.querySelectorAll(".lab-handle")) for (let i = 0; i < 24; i++) {
+    const key = ["ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"][Math.floor(i / 6)];
+    handle.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true }));
+    await new Promise(requestAnimationFrame);
+  }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +110,19 @@ def test_what_one_can_press_is_large_and_has_a_name_on_a_phone(browser, name):
         said = control.evaluate("e => e.ariaLabel || e.textContent || e.labels[0].textContent")
         assert said.strip(), control.evaluate("e => e.outerHTML")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_hand_that_pulls_never_waits(browser, name):
+    page = opened(browser, name)
+    words(page)
+    browser.start_tracing(page=page, categories=["devtools.timeline"])
+    page.evaluate(PULL)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    took = [event.get("tdur", 0) / 1000 for event in events if event["name"] in ("FireAnimationFrame", "EventDispatch")]
+    assert len(took) > 12
+    assert max(took) < FRAME
     page.close()
 
 
