@@ -79,6 +79,9 @@ def test_answers_beside_their_cell_wait_for_a_marker(graded):
     found = lines(graded[0])
     assert {found[name]["manual_pending"] for name in ("odd-beside", "broken-names-lost", "right-reference")} == {"7"}
     assert found["untouched"]["manual_pending"] == "0"
+    points = {(row["student"], row["problem"]): row["points"] for row in table(graded[0] / "problems.csv")}
+    assert points["right-reference", "figure"] == "", "copied into a table of marks it stays without one"
+    assert points["untouched", "figure"] == "0"
 
 
 def test_every_student_has_a_page_that_says_what_happened(graded):

@@ -197,7 +197,7 @@ class Course:
         for notebook in self.runs():
             run = notebook.metadata[GRADED]
             rows, _ = self.problems(notebook)
-            problems += rows
+            problems += [(*row[:4], "" if row[6] else row[4], *row[5:]) for row in rows]  # no mark is not the mark 0
             versions.setdefault(run["set"], self.version(run["set"]))
             old = "graded with an earlier version of the set; " if run["version"] != versions[run["set"]] else ""
             lines.append(_line(label(run["student"]), run["set"], rows, run["status"], old + run["message"]))
