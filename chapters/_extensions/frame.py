@@ -77,6 +77,7 @@ REPAIRS = {
     r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>': "",
     # places and controls get a name, the one that is shown where one is
     r'(<div class="bd-sidebar-primary bd-sidebar")>': r'\1 role="region" aria-label="Book">',
+    r'<nav class="bd-toc-nav page-toc">': '<nav class="bd-toc-nav page-toc" aria-label="Contents">',
     r'<summary><span class="toctree-toggle" role="presentation">': (
         '<summary aria-label="Pages of this part"><span class="toctree-toggle">'
     ),
@@ -89,6 +90,11 @@ REPAIRS = {
     r'\s+id="search-input"': "",
     # an empty head of a column is no head
     r"<th([^>]*)>(?:<p></p>|&nbsp;|\s)*</th>": r"<td\1></td>",
+    # a head says that it is one of a column, a button that it sends nothing, and `main` is main by itself
+    r'<th class="head': '<th scope="col" class="head',
+    r"<button(?![^>]* type=)": '<button type="button"',
+    r"<h1></h1>\s*": "",  # the title on paper of the page for lost readers
+    r' role="main">': ">",
     # roles that ARIA has dropped, on the bibliography
     r' role="doc-biblioentry"': ' role="listitem"',
 }

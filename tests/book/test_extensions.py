@@ -53,7 +53,8 @@ HELPERS = {
     "pruning": '"""Pruning."""\n\ndef prune(U, *, keep=None):\n    """Keep columns of `U` (Lemma 1.1)."""\n\n'
     'def _own(x):\n    """Private."""\n\nclass Run:\n    """A run."""\n\n'
     '    @property\n    def loss(self):\n        """Its loss."""\n',
-    "theory/gap": '"""Bounds:\n\n    low = least(1)   # *of* all\n\nNo more.\n"""\n\ndef least(x):\n    """The *least*."""\n',
+    "theory/gap": '"""Bounds:\n\n    low = least(1)   # *of* all\n\nNo more.\n"""\n\n'
+    'def least(x):\n    """The *least*."""\n',
     "proofs/gap": '"""Proofs."""\n\ndef prune(x):\n    """Another one."""\n',
 }
 COUNTING = """from pathlib import Path
