@@ -56,7 +56,7 @@ def column_scene(run, goal, *, threshold):
     `run` (with iterates) into it. goal (2,): the predicted norms along the axes. Columns that end below `threshold` are
     grey."""
     k = run.U.shape[1]
-    figure, (plane, bars) = plt.subplots(1, 2, figsize=(6.2, 3.2), width_ratios=[1.15, 1])
+    figure, (plane, bars) = plt.subplots(1, 2, figsize=(4.9, 2.9), width_ratios=[1.15, 1])
     colors = np.where(run.column_norms[-1] > threshold, CAST["group Lasso"]["color"], FADED)
     start = run.iterates[0].numpy()
     arrows = plane.quiver(*np.zeros((2, k)), *start, color=colors, angles="xy", scale_units="xy", scale=1, width=0.012)
