@@ -8,7 +8,6 @@ statements stays, with page numbers. At the end the site offers the volume.
 """
 
 import asyncio
-import hashlib
 import io
 import logging
 import posixpath
@@ -16,8 +15,9 @@ import re
 import sys
 from pathlib import Path
 
-from binding import ASIDE, ELSEWHERE, Part, bound
+from binding import ASIDE, ELSEWHERE, bound
 from bs4 import BeautifulSoup
+from press import LIMIT, Press
 from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,9 +31,7 @@ TITLES = {COVER: "About this book", LIST: "Statements"}  # in the volume
 LISTED = "Every numbered statement of the book and the page it stands on; its proof follows it there."
 SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
-LIMIT = 300  # seconds for a part; the longest chapter takes 20 on a quiet machine
 SHORT = 16  # lines of code that stay on one sheet
-OPTIONS = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
 
 
@@ -160,44 +158,6 @@ def _mathematics(site, pages):
             # what it writes for screen readers doubles the nodes, and is not in a PDF
             return [str(script).replace("../", "").replace(', "a11y/assistive-mml"', "") for script in scripts]
     return []
-
-
-class Press:
-    """Sets parts in a browser, or takes them from the folder `kept` where they have been set before."""
-
-    def __init__(self, browser, site, kept, limit=LIMIT):
-        self.browser, self.site, self.kept, self.limit, self.used = browser, site, kept, limit, set()
-        self.styles = b"".join(path.read_bytes() for path in sorted((site / "_static").rglob("*.css")))
-        kept.mkdir(parents=True, exist_ok=True)
-
-    async def part(self, name, html, first, numbers):
-        """The part as PDF: first: how many sheets come before it; numbers: {id: sheet} for what its text lists."""
-        html = html.replace("</head>", f"<style>html {{ counter-reset: page {first} }}</style></head>", 1)
-        html = re.sub(r'(data-leads="([^"]+)">)', lambda place: f"{place[1]}{numbers.get(place[2], '')}", html)
-        digest = hashlib.sha256(html.encode() + self.styles + self.browser.version.encode()).hexdigest()[:16]
-        kept = self.kept / f"{name}-{digest}.pdf"
-        if not kept.exists():
-            try:
-                pdf = await asyncio.wait_for(self._set(html), self.limit)
-            except TimeoutError as late:
-                raise TimeoutError(f"{name} was not set within {self.limit} seconds; those before are kept") from late
-            kept.write_bytes(pdf)
-        self.used.add(kept)
-        return Part(kept.read_bytes())
-
-    async def _set(self, html):
-        place = self.site / "volume.html"
-        place.write_text(html, encoding="utf-8")
-        page = await self.browser.new_page()
-        page.set_default_timeout(0)
-        try:
-            await page.goto(place.as_uri())
-            await page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
-            pdf = await page.pdf(**OPTIONS)
-        finally:
-            place.unlink()
-        await page.close()
-        return pdf
 
 
 async def printed(site, kept, only=None, limit=LIMIT):
