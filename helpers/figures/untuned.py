@@ -14,7 +14,7 @@ RIGHT, WRONG = "#0072B2", "#B3332B"
 def window(c_beta, c_lambda, ends, kappa, nu, here):
     """The plane of natural scales: converged points `ends` at each pair of scales (flat arrays) and the three borders
     of the guaranteed window for κ and noise norm ν; `here`: the scales (c_β, c_λ) of a star."""
-    figure, ax = plt.subplots(figsize=(5.4, 5.4))
+    figure, ax = plt.subplots(figsize=(5.4, 4.8))
     r, mu_r = ends[0].problem.r, ends[0].problem.mu_r
     fine = np.geomspace(c_beta.min() / 1.6, c_beta.max() * 1.6, 200)
     low, high = theory.working_window(fine, r, kappa)
