@@ -30,14 +30,15 @@ def setup(app):
 
 def describe(app, pagename, templatename, context, doctree):
     """Add the page's description, and its card where the book has an address."""
-    title = re.sub(r"<[^>]*>", "", context.get("title") or app.config.project)
+    title = re.sub(r"<[^>]*>", "", context.get("title") or app.config.html_title)
     facts = {"name": {"description": first_words(doctree)}, "property": {}}
     address = app.config.html_baseurl
     if address and doctree:
         page = posixpath.join(address, f"{pagename}.html")
         facts["name"] |= {"twitter:card": "summary_large_image"}
         facts["property"] = {
-            "og:type": "article", "og:site_name": app.config.project, "og:title": html.unescape(title), "og:url": page,
+            "og:type": "article", "og:site_name": app.config.html_title,
+            "og:title": html.unescape(title), "og:url": page,
             "og:description": facts["name"]["description"], "og:image": posixpath.join(address, CARD),
         }  # fmt: skip
     for kind, pairs in facts.items():
@@ -47,13 +48,16 @@ def describe(app, pagename, templatename, context, doctree):
 
 
 def first_words(doctree, longest=200):
-    """The first sentences of a page that say what it is: no list, formula or prerequisites; "" if there are none."""
+    """The first sentences of a page that say what it is: no list or prerequisites, up to a formula; "" if none do."""
     for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
-        said = " ".join(paragraph.astext().split())
-        plain = isinstance(paragraph.parent, nodes.section | nodes.document) and not list(paragraph.findall(nodes.math))
-        if plain and len(said) > 50 and not said.startswith("Prerequisites"):
-            whole = re.match(rf".{{30,{longest}}}[.?!](?= |$)", said)
-            return whole[0] if whole else said[: longest - 1].rsplit(" ", 1)[0] + "…"
+        plain = isinstance(paragraph.parent, nodes.section | nodes.document) and len(paragraph.astext()) > 50
+        if plain and not paragraph.astext().startswith("Prerequisites"):
+            inside = list(paragraph.findall())
+            formula = next((at for at, node in enumerate(inside) if isinstance(node, nodes.math)), None)
+            said = " ".join("".join(node for node in inside[:formula] if isinstance(node, nodes.Text)).split())
+            whole = re.match(rf".{{20,{longest}}}[.?!](?= |$)", said)
+            if whole or formula is None:
+                return whole[0] if whole else said[: longest - 1].rsplit(" ", 1)[0] + "…"
     return ""
 
 
