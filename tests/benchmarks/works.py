@@ -177,15 +177,16 @@ def compared(machine, name, ensemble, c_beta, c_lambda, targets, *, d=50, k=50, 
     halves = 2 if machine.device == "cpu" else 1  # BLAS's symmetric product reads half of the matrix
     reading = 4 * width**2 / halves / (products / 100) / machine.memory
     used = f"products with the {width}² Gram matrix take {least:.2g} s, at {reading:.0%} of memory speed, scipy's own "
-    used += f"steps {idle:.2g} s: both alone allow {base / (least + idle):.0f}×; the rest are small matrices and calls"
+    both = least + idle
+    used += f"steps {idle:.2g} s: both alone allow {base / both:.0f}×; small matrices and calls {reused - both:.2g} s"
     build = f"building the Gram matrix takes {gram:.2g} s, at {machine_share(machine, n * width**2 / gram)}"
-    bound = "rows: nothing is built" if new().gram is None else build
+    bound = "its rows are read, and nothing is built" if new().gram is None else build
     yield Row(f"{label}, data reused", against, reused, base / reused, targets[0], **results[0], limit=used)
-    yield Row(f"{label}, new data", against, built, base / built, targets[1], **results[1], limit=bound)
+    label += ", new data, building included"
+    yield Row(label, against, built, base / built, targets[1], **results[1], limit=bound)
     if told:
         most = bound if new().gram is None else f"building alone allows {peer[0] / gram:.2g}×"
-        compared_with = (f"{label}, new data", "pymanopt, told r", built, peer[0] / built, targets[2])
-        yield Row(*compared_with, **results[1], limit=most)
+        yield Row(label, "pymanopt, told r", built, peer[0] / built, targets[2], **results[1], limit=most)
 
 
 def machine_share(machine, speed, dtype=torch.float32):
