@@ -22,7 +22,7 @@ torch.set_num_threads(1)
 
 
 # Modules whose tests take minutes, the longest first, before all the others: two processes end together.
-LONG = ("test_grading", "test_pages", "test_teaching", "test_extremes", "test_alone")
+LONG = ("test_grading", "test_pages", "test_teaching", "test_extremes", "test_alone", "test_coursework")
 APART = ("test_extremes.py", "test_alone.py")  # their long tests share nothing, so they may run in two processes
 
 

@@ -13,12 +13,9 @@ sys.path.insert(0, str(answers.CHAPTERS / "problem_sets"))
 from variants import CONVENTIONS, drawn
 
 SETS = sorted(path.stem for path in answers.SOURCE.glob("ps*/ps*.ipynb"))
-SLOW = {("ps1", "pipeline"), ("ps4", "band"), ("ps2", "boundary"), ("ps3", "experiment"), ("ps5", "efficiency"),
-        ("ps6", "students"), ("ps6", "spectrum"), ("ps7", "training"), ("ps8", "shares"),
-        ("ps9", "adapter")}  # fmt: skip
 ORDERED = ("sides in different orders", True)  # where the largest units come first, that edit changes nothing
 PROBLEMS = [
-    pytest.param(name, problem, marks=pytest.mark.slow if (name, problem) in SLOW else ())
+    pytest.param(name, problem, marks=pytest.mark.slow if (name, problem) in answers.SLOW else ())
     for name in SETS
     for problem in answers.coding_problems(name)
 ]
