@@ -21,6 +21,7 @@ ALT = "A bar that grows from one frame to the next until it is as high as the ax
 
 @pytest.fixture
 def page():
+    plt.close("all")  # what another test, in whatever order, has left open
     figure, ax = plt.subplots(figsize=(2, 2))
     bar = ax.bar([0], [0])[0]
     ax.set_ylim(0, 3)
