@@ -49,5 +49,6 @@ def show(steps):
     """The steps as a Markdown table: claim, left, relation, right (to five digits), slack (to two, or 0), holds."""
     # of sides that only rounding tells apart the slack changes from run to run, its sign too
     slacks = ["0" if math.isclose(step.left, step.right, rel_tol=1e-12) else number(step.slack, 2) for step in steps]
-    rows = [(*step, slack, "✓\u00a0yes" if step.holds() else "✗\u00a0no") for step, slack in zip(steps, slacks, strict=True)]
+    words = ["✓\u00a0yes" if step.holds() else "✗\u00a0no" for step in steps]
+    rows = [(*step, slack, word) for step, slack, word in zip(steps, slacks, words, strict=True)]
     return table(rows, ["step", "left", "", "right", "slack", "holds"], precision=5)
