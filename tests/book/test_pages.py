@@ -38,6 +38,9 @@ READY = """async () => {
   await window.MathJax?.startup?.promise;
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
 }"""
+# formulas.js and frame.js measure once the window keeps still: their timers, which ours follows, begin before a frame
+MEASURED = """() => new Promise((done) =>
+  requestAnimationFrame(() => setTimeout(() => requestIdleCallback(done), 400)))"""
 SET_MODE = "mode => { document.documentElement.dataset.theme = document.documentElement.dataset.mode = mode; }"
 BAD_FORMULAS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map((error) => error.outerHTML)"
 RAW_TEX = """() => [...document.querySelectorAll(".bd-article .math")]
@@ -122,7 +125,7 @@ def page(window, address, request):
 @pytest.fixture(params=WIDTHS)
 def wide(page, request):
     page.set_viewport_size({"width": request.param, "height": 900})
-    page.evaluate("() => new Promise((done) => setTimeout(done, 400))")  # until formulas.js and frame.js have measured
+    page.evaluate(MEASURED)
     return request.param
 
 
