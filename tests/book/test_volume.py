@@ -11,8 +11,8 @@ from notebooks import CHAPTERS, ROOT
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 PdfReader = pytest.importorskip("pypdf", reason="NO PYPDF (tests/requirements.txt): the volume is not tested").PdfReader
-import volume
-from binding import ELSEWHERE
+import volume  # noqa: E402
+from binding import ELSEWHERE  # noqa: E402
 
 PAGE = """<html><head><link rel="stylesheet" href="{style}"></head><body><nav class="bd-docs-nav">
 <a class="reference" href="#">Book</a><p class="caption">Theory</p><ul>
