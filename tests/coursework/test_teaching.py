@@ -49,7 +49,7 @@ def run(command, folder):
                 said += done.stdout
                 assert done.returncode == 0, f"{line}\n{said}"
     finally:
-        for server in servers:
+        for server in reversed(servers):  # a worker that loses its scheduler complains
             os.killpg(server.pid, signal.SIGTERM)
             said += server.communicate(timeout=60)[0]
     return said
