@@ -97,7 +97,7 @@ lab.mount("untuned", (fig, p) => {
   const hand = counts.handle({ x: at, y: r, label: "Level on the path", move: (x) => place(x), nudge: (dx, dy) => place(beside(dx + dy)?.level ?? at) });
   const again = (set) => (v) => { set(v); sample(); };
   fig.slider({ label: "Noise s", min: 0.02, max: 2, log: true, value: noise, input: again((v) => { noise = v; }) });
-  fig.slider({ label: "Weakest eigenvalue μ_r", min: 0.05, max: 1, log: true, value: weakest, input: again((v) => { weakest = v; }) });
+  fig.slider({ label: "Eigenvalue μ_r", min: 0.05, max: 1, log: true, value: weakest, input: again((v) => { weakest = v; }) });
   fig.slider({ label: "Measurements n", min: 60, max: Math.max(600, n), step: 10, value: n, input: again((v) => { n = v; }) });
   fig.button({ label: "Other data", press: () => { seed += 10; sample(); } });
   sample();

@@ -61,7 +61,7 @@ def test_the_estimate_covers_what_is_kept(ensemble, form):
 def test_an_accelerator_is_given_as_many_rows_as_it_has_room_for(monkeypatch):
     monkeypatch.setattr(forms, "total_memory", lambda device: 80 * 10**9)
     many = forms.rows_at_once(400, itemsize=4, device="cuda")
-    assert 100_000 < many <= 80e9 / (3 * 400 * 4)  # three arrays of so many numbers fit
+    assert many == 80 * 10**9 // 16 // (400 * 4) > 100_000  # W4 in one chunk
     assert forms.rows_at_once(800, itemsize=4, device="cuda") == many // 2
     assert forms.rows_at_once(10**9, device="cuda") == forms.rows_at_once(400, device="cpu") == forms.CHUNK
 
