@@ -38,9 +38,12 @@ READY = """async () => {
   await window.MathJax?.startup?.promise;
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
 }"""
-# formulas.js and frame.js measure once the window keeps still: their timers, which ours follows, begin before a frame
-MEASURED = """() => new Promise((done) =>
-  requestAnimationFrame(() => setTimeout(() => requestIdleCallback(done), 400)))"""
+# formulas.js and frame.js measure once the window keeps still: their timers, which ours follows, begin before a frame.
+# On a busy machine the browser may owe us that frame, or a rest, for ever: nobody waits longer than ten seconds.
+MEASURED = """() => new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(() => requestIdleCallback(done), 400));
+  setTimeout(done, 10_000);
+})"""
 SET_MODE = "mode => { document.documentElement.dataset.theme = document.documentElement.dataset.mode = mode; }"
 BAD_FORMULAS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map((error) => error.outerHTML)"
 RAW_TEX = """() => [...document.querySelectorAll(".bd-article .math")]
