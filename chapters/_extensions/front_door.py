@@ -55,7 +55,7 @@ def first_words(doctree, longest=200):
             inside = list(paragraph.findall())
             formula = next((at for at, node in enumerate(inside) if isinstance(node, nodes.math)), None)
             said = " ".join("".join(node for node in inside[:formula] if isinstance(node, nodes.Text)).split())
-            whole = re.match(rf".{{20,{longest}}}[.?!](?= |$)", said)
+            whole = re.match(rf".{{30,{longest}}}[.?!](?= |$)", said)
             if whole or formula is None:
                 return whole[0] if whole else said[: longest - 1].rsplit(" ", 1)[0] + "…"
     return ""

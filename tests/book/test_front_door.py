@@ -37,6 +37,7 @@ SAID = "This page says in a sentence what it is, which is what we show of it."
         (f"{LIST}{SAID} More.", f"{SAID} More."),
         (f"Prerequisites. Chapter 1, and some acquaintance with matrices of all kinds.\n\n{SAID}", SAID),
         (f"{SAID} It ends before :math:`x`, whatever follows. And on.", SAID),
+        (f"What does fine-tuning buy? Before :math:`x` this is too short to say much of it.\n\n{SAID}", SAID),
         (f"Here :math:`x` stands in the first of the sentences, so none is whole.\n\n{SAID}", SAID),
         ("Short.", ""),
         ("word " * 60, ("word " * 39).strip() + "…"),
