@@ -255,9 +255,11 @@ Object.assign(lab, (() => {
     };
 
     // Work in slices of a few milliseconds, between which the page stays alive: work() is called until it answers
-    // false, draw() once a frame (with reduced motion only at the end). Off the screen everything waits.
+    // false, draw() once a frame (with reduced motion only at the end). Off the screen everything waits. While there is
+    // work, the figure has the class lab-busy: what its words say is not the end.
     let job = null, frame = 0;
     const SLICE = 12;
+    const take = (next) => { job = next; live.classList.toggle("lab-busy", next !== null); };
     function tick() {
       frame = 0;
       if (!job || !fig.seen) return;
@@ -265,15 +267,15 @@ Object.assign(lab, (() => {
       let more = true;
       do more = now.work() !== false; while (more && job === now && !now.once && performance.now() < end);
       if (job !== now) return;
-      if (!more) job = null;
+      if (!more) take(null);
       if (!more || !fig.reduced) now.draw?.();
       if (!more) now.done?.();
       wake();
     }
     const wake = () => { if (job && fig.seen && !frame) frame = requestAnimationFrame(tick); };
     // once: one call of work() a frame, for things that should be watched; done() after the last
-    fig.run = (work, draw, { once, done } = {}) => { job = { work, draw, once: once && !fig.reduced, done }; wake(); };
-    fig.stop = () => { job = null; };
+    fig.run = (work, draw, { once, done } = {}) => { take({ work, draw, once: once && !fig.reduced, done }); wake(); };
+    fig.stop = () => take(null);
     // the colour called "who", on plots and legend alike
     fig.who = (color) => live.style.setProperty("--lab-who", `var(--lab-${color})`);
     fig.busy = () => job !== null;

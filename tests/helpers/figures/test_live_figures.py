@@ -67,13 +67,18 @@ def opened(browser, *names, **context):
     return page
 
 
-def words(page, pattern=r"\S", timeout=60_000):
-    """The figure's words, once they match the pattern."""
-    seen = page.locator(".lab-words").first
-    page.wait_for_function(
-        "([e, p]) => RegExp(p).test(e.textContent)", arg=[seen.element_handle(), pattern], timeout=timeout
-    )
-    return seen.text_content()
+def words(page, pattern=r"\S", moving=True, timeout=60_000):
+    """The figure's words, read in the moment in which they match; if not `moving`, once nothing runs any more."""
+    read = """([pattern, moving]) => {
+      const live = document.querySelector(".lab-live"), said = live.querySelector(".lab-words").textContent;
+      return (moving || !live.classList.contains("lab-busy")) && RegExp(pattern).test(said) && said;
+    }"""
+    return page.wait_for_function(read, arg=[pattern, moving], timeout=timeout).json_value()
+
+
+def found(page, pattern):
+    """The numbers in the figure's words at the end of what runs, once they match."""
+    return tuple(map(float, re.search(pattern, words(page, pattern, moving=False)).groups()))
 
 
 def put(page, label, value):
@@ -142,27 +147,20 @@ def test_two_on_a_page_live_side_by_side_and_again_after_a_redraw(browser, name)
 
 def test_sensing_does_what_chapter_1_says(browser):
     page = opened(browser, "sensing")
-    count = re.compile(
-        r"(\d+) of 40 columns above .* Error ([\d.]+) trained, ([\d.]+) pruned, ([\d.]+) fine.*oracle ([\d.]+)\."
+    count = (
+        r"(\d+) of 40 columns above .* Error ([\d.]+) trained, ([\d.]+) pruned, ([\d.]+) fine.*oracle ([\d.]+\d)"
     )
-
-    def result(label=None, value=None):
-        before = page.locator(".lab-words").text_content()
-        if label:
-            put(page, label, value)
-            page.wait_for_function("b => document.querySelector('.lab-words').textContent !== b", arg=before)
-        kept, *errors = count.search(words(page, count.pattern)).groups()
-        return int(kept), *map(float, errors)
-
-    kept, _, _, tuned, oracle = result()
+    kept, _, _, tuned, oracle = found(page, count)
     assert kept == 3
     assert tuned == pytest.approx(oracle, rel=0.02)
-    assert result("strength", "min")[0] > 3
-    assert result("strength", "max")[0] < 3
+    put(page, "strength", "min")
+    assert found(page, count)[0] > 3
+    put(page, "strength", "max")
+    assert found(page, count)[0] < 3
     put(page, "strength", -1.2)
-    words(page, "^3 of 40.*Error")
+    assert found(page, count)[0] == 3
     page.get_by_label("penalty").select_option("no penalty")
-    kept, _, _, tuned, oracle = result()
+    kept, _, _, tuned, oracle = found(page, count)
     assert kept > 30
     assert tuned > 2 * oracle
     page.close()
@@ -176,10 +174,7 @@ def test_the_window_does_what_chapter_8_says(browser):
     )
 
     def ended(wanted):
-        words(page, wanted)
-        page.wait_for_function("() => { const now = document.querySelector('.lab-words').textContent, same = now === "
-                               "window.before; window.before = now; return same; }", polling=700)  # fmt: skip
-        where, *numbers = re.search(text, words(page, wanted)).groups()
+        where, *numbers = re.search(text, words(page, wanted, moving=False)).groups()
         return where, *map(float, numbers)
 
     _, _, threshold, _, gap, kappa, nu = ended("Inside.* 2 columns.*2 not zero")
@@ -201,11 +196,6 @@ def test_the_window_does_what_chapter_8_says(browser):
     _, _, threshold, _, gap, *_ = ended("Too smooth")
     assert gap < threshold
     page.close()
-
-
-def found(page, pattern):
-    """The numbers of the figure's words, once they match."""
-    return tuple(map(float, re.search(pattern, words(page, pattern)).groups()))
 
 
 def test_frames_does_what_chapter_3_says(browser):
@@ -297,7 +287,7 @@ def test_the_dial_does_what_chapter_2_says(browser):
     shape = r"θ = (\d+)°: norms ([\d.]+) and ([\d.]+), cosine ([\d.]+)\. .*moves by (0|.*10⁻¹\S)\."
 
     def reading(wanted=r"\S"):
-        return [float(x) for x in re.search(shape, words(page, wanted)).groups()[:4]]
+        return [float(x) for x in re.search(shape, words(page, wanted, moving=False)).groups()[:4]]
 
     put(page, "angle", 45)
     _, first, second, _ = reading("^θ = 45")
@@ -313,7 +303,6 @@ def test_the_dial_does_what_chapter_2_says(browser):
     put(page, "angle", 20)
     put(page, "exponent", 2)
     page.get_by_role("button", name="Let go").tap()
-    page.wait_for_timeout(200)
     assert reading()[0] == 20
     tip = page.get_by_role("slider", name="first column")
     tip.focus()
@@ -333,7 +322,7 @@ def test_no_run_ends_in_the_gap_as_chapter_4_says(browser):
     for mu, lives in ((0.8, True), (0.5, True), (round(least + 0.02, 2), True), (round(least - 0.02, 2), False)):
         put(page, "weak eigenvalue", mu)
         fate = r"has norm ([\d.]+), predicted \1\d?\." if lives else "is zero: its eigenvalue"
-        said = words(page, f"μ₂ = {mu:g}.*{fate}")
+        said = words(page, f"μ₂ = {mu:g}.*{fate}", moving=False)
         assert f"between 0 and {edge:.2f}" in said
         if lives:
             assert float(re.search(r"has norm ([\d.]+\d)", said)[1]) > edge
@@ -358,7 +347,7 @@ def test_the_phase_diagram_does_what_chapter_2_says(browser):
     page.get_by_role("slider", name="strength λ").evaluate(
         "e => { e.value = Math.log(0.8); e.dispatchEvent(new Event('input')); }"
     )
-    barrier = float(re.search(r"barrier is at ([\d.]+\d)", words(page, "barrier"))[1])
+    barrier = float(re.search(r"barrier is at ([\d.]+\d)", words(page, "barrier", moving=False))[1])
     assert theory.g(barrier, 0.8, 0.0408) == pytest.approx(1, abs=0.02)
     put(page, "start", round(barrier / 2, 3))
     words(page, "dead after")
@@ -382,8 +371,9 @@ def test_the_cover_plays_pauses_and_shows_only_the_end_where_motion_is_unwanted(
     words(page, "^Train, step [1-9]")
     page.get_by_role("button", name="Pause").click()
     before = page.locator(".lab-words").text_content()
-    page.wait_for_timeout(300)
+    page.evaluate(f"new Promise(done => {3 * 'requestAnimationFrame(() => '} done() {3 * ')'})")
     assert page.locator(".lab-words").text_content() == before
+    assert page.locator(".lab-busy").count() == 0
     page.get_by_role("button", name="Play").click()
     words(page, "^Prune: 3 of 24 columns are left; M has rank 3")
     page.close()
