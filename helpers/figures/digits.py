@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from helpers.figures import lab
-from helpers.figures.style import CAST, SIGNED, decorate, draw_threshold, points, single_runs
+from helpers.figures.style import CAST, decorate, draw_threshold, points, signed_image, single_runs
 from helpers.pruning import column_norms
 from helpers.tables import number
 
@@ -56,7 +56,10 @@ def _width_axis(ax, keeps):
     ax.minorticks_off()
 
 
-LIVE = {"no penalty": ("orange", "circle"), "weight decay": ("ochre", "square"), "group Lasso": ("blue", "triangle")}
+LIVE = {  # colour, marker and dashes
+    "no penalty": ("orange", "circle", "7 3"), "weight decay": ("ochre", "square", "5 2 2 2"),
+    "group Lasso": ("blue", "triangle", ""),
+}  # fmt: skip
 
 
 def strength_slider(sweeps, *, alt):
@@ -65,12 +68,12 @@ def strength_slider(sweeps, *, alt):
     `lab.show`. Bars hold the middle 68 % of the seeds; the still picture shows a strength in the middle."""
     keeps, strengths = sweeps["no penalty"].keeps, list(sweeps.values())[-1].strengths.tolist()
     curves, words, start = [], [], len(strengths) // 2
-    for name, (color, shape) in LIVE.items():
+    for name, (color, shape, dash) in LIVE.items():
         runs = sweeps[name].test.double().expand(-1, len(strengths), -1)
         low, high = runs.quantile(torch.tensor([0.16, 0.84]).to(runs), dim=-1)
         rows = {"middle": runs.mean(-1), "low": low, "high": high}
         rows = {part: values.T.round(decimals=4) for part, values in rows.items()}
-        curves.append({"name": name, "color": color, "shape": shape} | rows)
+        curves.append({"name": name, "color": color, "shape": shape, "dash": dash} | rows)
     for i in range(len(strengths)):
         words.append(_in_words({curve["name"]: curve["middle"][i] for curve in curves}, keeps))
     figure, ax = plt.subplots()
@@ -108,7 +111,7 @@ def unit_images(network, part, *, above, most):
     """The largest units of a signed network of norm larger than `above`, at most `most`, as 8 × 8 images.
 
     Above the weights; below the pattern the unit goes with, the mean of (uᵀx)x over the inputs of a `Part`. Under each
-    column stands s‖u‖². Orange and blue are the two signs, white is zero; each image has its own scale.
+    column stands s‖u‖². Orange with a dot and blue are the two signs, white is zero; each image has its own scale.
     """
     figure, axes = plt.subplots(2, most, figsize=(5.4, 2.5), squeeze=False)
     for ax in axes.flat:
@@ -122,7 +125,7 @@ def unit_images(network, part, *, above, most):
         for ax, columns in zip(pair, (U, patterns), strict=True):
             pixels = columns[: PIXELS**2, j].reshape(PIXELS, PIXELS)
             top = pixels.abs().max().item()
-            ax.imshow(pixels, cmap=SIGNED, vmin=-top, vmax=top)
+            signed_image(ax, pixels, top)
         pair[1].set_xlabel(f"{'+' if network.signs[j] > 0 else '−'}{norms[j] ** 2:.2f}")
     for ax, title in zip(axes[:, 0], ("weights", "goes with"), strict=True):
         ax.set_ylabel(title)

@@ -5,7 +5,7 @@ from math import nan
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-from helpers.figures.style import CAST, INK, SIGNED, decorate, line, points
+from helpers.figures.style import CAST, INK, decorate, line, points, signed_image
 
 STARTS = {"small start": {"marker": "o", "color": "#0072B2"}, "last pair removed": {"marker": "s", "color": "#D55E00"}}
 
@@ -77,7 +77,7 @@ def filled_table(truth, seen, found):
     figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.4))
     largest = truth.abs().max().item()
     for ax, values, title in zip(panels, (truth.where(seen, nan), found), ("seen", "found"), strict=True):
-        image = ax.imshow(values, cmap=SIGNED, vmin=-largest, vmax=largest)
+        image = signed_image(ax, values, largest)
         decorate(ax, xlabel="column", ylabel="row", title=title, xticks=[], yticks=[])
         ax.grid(visible=False)
     figure.colorbar(image, ax=panels, shrink=0.7)

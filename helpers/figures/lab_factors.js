@@ -39,8 +39,8 @@ lab.mount("factors", (fig, p) => {
   let { k, share, strength, seed } = p, kind = KINDS[0], truth, Y, seen, run, penalty, tuned;
   const cells = Array.from({ length: entries }, (_, at) => [at % columns + 0.5, rows - Math.floor(at / columns) - 0.5]);
   const table = fig.plot({ x: [0, columns], y: [0, rows], square: true, xlabel: "", ylabel: "the table", xticks: [], yticks: [],
-    label: "The table: squares as large as the entries of X" });
-  const up = table.squares({ color: "blue", label: "X, positive" }), down = table.squares({ color: "orange", label: "X, negative" });
+    label: "The table: squares, on their corners where negative, as large as the entries of X" });
+  const up = table.squares({ color: "blue", label: "X, positive" }), down = table.squares({ color: "orange", shape: "diamond", label: "X, negative" });
   const gaps = table.squares({ color: "ink", hollow: true, label: "truth where nothing was seen" });
   const pairs = fig.plot({ x: [0.3, k + 0.7], y: [0, 1.3], height: 300, xlabel: "pair, largest first", ylabel: "p = (‖u‖² + ‖v‖²)/2" });
   const values = pairs.curve({ width: 3, label: "singular values of X" }), border = pairs.curve({ dash: "2 3", color: "grey", label: "threshold 4β" });
@@ -86,7 +86,7 @@ lab.mount("factors", (fig, p) => {
     return unseen.length ? Math.sqrt(sum((at) => (X[at] - truth[at]) ** 2) / sum((at) => truth[at] ** 2)) : 0;
   };
   function redraw() {
-    const X = run.product(), shown = tuned ? tuned.X : X, side = (x) => Math.min(1.15, 0.42 * Math.sqrt(Math.abs(x) * Math.sqrt(entries / r)));
+    const X = run.product(), shown = tuned ? tuned.X : X, side = (x) => Math.sign(x) * Math.min(1.15, 0.42 * Math.sqrt(Math.abs(x) * Math.sqrt(entries / r)));
     const put = (squares, which, A) => {
       const places = cells.map((_, at) => at).filter(which);
       squares.set(places.map((at) => cells[at][0]), places.map((at) => cells[at][1]), places.map((at) => side(A[at])));

@@ -54,7 +54,7 @@ lab.mount("frames", (fig, p) => {
   const shares = fig.plot({ x: [0, 1.02], y: [0, 1.02], xlabel: "share of the largest norm", ylabel: "share of columns at least so long" });
   const ghosts = shares.curve({ color: "rule", width: 1.5, label: "frames before" });
   const law = shares.curve({ label: "random frame (3.1)" }), line = shares.curve({ color: "grey", width: 1.2, dash: "4 3" });
-  const gone = shares.dots({ color: "grey", size: 2.5, label: "columns cut off" });
+  const gone = shares.dots({ color: "grey", size: 3, hollow: true, label: "columns cut off" });
   const stay = shares.dots({ color: "who", size: 3.5, label: "columns kept" });
   const error = fig.plot({ x: [0, 1.02], y: [0, 1.02], xlabel: "share of columns kept", ylabel: "share of the truth that is lost" });
   const formula = error.curve({ label: "wide random frame (3.4)" });

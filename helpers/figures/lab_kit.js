@@ -122,11 +122,11 @@ Object.assign(lab, (() => {
       { fill: hollow || shape === "cross" ? "none" : paint(color), stroke: paint(color), "stroke-width": 2 },
       (xs, ys) => Array.from(xs, (x, i) => Number.isFinite(x + ys[i]) ? `M${axes.X(x)},${axes.Y(ys[i])}${SHAPES[shape](size)}` : "").join(""),
       { label, color, shape, hollow, kind: "dots" });
-    // squares of different size: set(xs, ys, sides), the sides in units of x
-    axes.squares = ({ color = "blue", hollow, label } = {}) => mark(
+    // squares of different size: set(xs, ys, sides), the sides in units of x; one of a negative side stands on its corner
+    axes.squares = ({ color = "blue", hollow, label, shape = "square" } = {}) => mark(
       { fill: hollow ? "none" : paint(color), stroke: hollow ? paint(color) : "none", "stroke-width": 1.5 },
-      (xs, ys, sides) => Array.from(xs, (x, i) => `M${axes.X(x)},${axes.Y(ys[i])}${SHAPES.square((axes.X(sides[i]) - axes.X(0)) / 2)}`).join(""),
-      { label, color, shape: "square", hollow, kind: "dots" });
+      (xs, ys, sides) => Array.from(xs, (x, i) => `M${axes.X(x)},${axes.Y(ys[i])}${SHAPES[sides[i] < 0 ? "diamond" : "square"](Math.abs(axes.X(sides[i]) - axes.X(0)) / 2)}`).join(""),
+      { label, color, shape, hollow, kind: "dots" });
     // upright bars from the lower edge: set(xs, ys, width), the width in units of x
     axes.bars = ({ color = "blue", label } = {}) => mark({ fill: paint(color) }, (xs, ys, wide) => Array.from(xs, (x, i) => {
       const left = axes.X(x - wide / 2), top = Math.min(axes.size[1], axes.Y(ys[i]));

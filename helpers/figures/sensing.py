@@ -7,7 +7,7 @@ import torch
 from matplotlib.ticker import LogLocator
 
 from helpers import theory
-from helpers.figures.style import CAST, FADED, SHADES, SIGNED, decorate, draw_threshold, line, points
+from helpers.figures.style import CAST, FADED, SHADES, decorate, draw_threshold, line, points, signed_image
 from helpers.pruning import column_norms
 from helpers.training import Run, fine_tune
 
@@ -57,7 +57,7 @@ def heat_maps(matrices):
     figure, axes = plt.subplots(1, 2, figsize=(6.2, 3.5))
     for ax, (title, matrix) in zip(axes, matrices.items(), strict=True):
         top = matrix.abs().quantile(0.99).item()
-        image = ax.imshow(matrix, cmap=SIGNED, vmin=-top, vmax=top)
+        image = signed_image(ax, matrix, top)
         figure.colorbar(image, ax=ax, orientation="horizontal", shrink=0.8, extend="both", label="entry")
         decorate(ax, xlabel="", ylabel="", title=title).axis("off")
 

@@ -11,10 +11,11 @@ from matplotlib.ticker import LogFormatterSciNotation
 from helpers.tables import table as table  # a page has one import for its figures and tables
 
 INK, FADED = "#222222", "#8A8A8A"  # what theory says; columns that are small or dead
-# The same thing has the same colour, marker and line in every chapter (Okabe and Ito's colour-blind-safe palette).
+# The same thing has the same colour, marker and line in every chapter (Okabe and Ito's colour-blind-safe palette, but
+# weight decay's darker, so that penalties differ in lightness, too).
 CAST = {
     "no penalty": {"color": "#D55E00", "marker": "o", "linestyle": (0, (5, 1.5))},
-    "weight decay": {"color": "#B07C00", "marker": "s", "linestyle": (0, (3, 1, 1, 1))},
+    "weight decay": {"color": "#6B4A00", "marker": "s", "linestyle": (0, (3, 1, 1, 1))},
     "group Lasso": {"color": "#0072B2", "marker": "^", "linestyle": "-"},
     "oracle": {"color": "#00785A", "marker": "D", "linestyle": (0, (1, 1))},
     "theory": {"color": INK, "linestyle": "-"},
@@ -22,7 +23,6 @@ CAST = {
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under a word that a line would strike through
 SANS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")  # near the pages' own letters
 SHADES = sns.color_palette("cividis", 9)[:6]  # for families of curves: ordered, and none too pale for a thin line
-# of a matrix: the two signs differ in lightness too, so that they can be told apart in grey
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#DD8530", "white", "#083370"])
 
 
@@ -61,6 +61,15 @@ def single_runs(ax, x, draws, **style):
     draws = np.asarray(draws)
     mean, (low, high) = draws.mean(-1), np.quantile(draws, (0.16, 0.84), axis=-1)
     return ax.errorbar(x, mean, np.clip([mean - low, high - mean], 0, None), capsize=3, **style)
+
+
+def signed_image(ax, values, top):
+    """The image of a matrix, orange from −top over white at zero to blue at top. An entry clearly below zero carries a
+    dot, so that the signs can be told apart in grey, too."""
+    image = ax.imshow(values, cmap=SIGNED, vmin=-top, vmax=top)
+    rows, columns = np.nonzero(np.asarray(values) < -top / 10)
+    ax.plot(columns, rows, ".", color=INK, markersize=3.2, markeredgewidth=0)
+    return image
 
 
 class LogLabels(LogFormatterSciNotation):

@@ -155,12 +155,14 @@ def success(rows, edges=(0.25, 0.5, 1, 2, 3, 5, 8, 14, 40)):
 
 def spectrum(values, found):
     """Eigenvalues (d,) of a matrix in decreasing order, and those that were found: a list of (label, eigenvalues (m,),
-    resolution), the resolution a dashed line."""
+    resolution), the resolution a dashed line with its label."""
     figure, ax = plt.subplots(figsize=(5.4, 4.2))
     ax.plot(range(1, len(values) + 1), values, "o", color=FADED, label="the matrix")
     for (label, eigenvalues, resolution), shade, marker in zip(found, SHADES[::2], "^sD", strict=False):
         ax.plot(range(1, len(eigenvalues) + 1), eigenvalues, marker, color=shade, label=label)
         ax.axhline(resolution, color=shade, linestyle="--", linewidth=1)
+        ax.text(0.01, resolution, label.removeprefix("found at "), color=shade, va="bottom",
+                transform=ax.get_yaxis_transform())  # fmt: skip
     decorate(ax, xlabel="number", ylabel="eigenvalue", yscale="log", legend=False)
     figure.legend(loc="outside upper center", ncols=2)  # the lines cross all of the axes
     return figure
