@@ -112,7 +112,8 @@ def ranges(**parameters):
     for name, (value, low, high) in parameters.items():
         if not all(low <= entry <= high for entry in np.atleast_1d(value)):
             raise ValueError(f"{name} = {value} is out of range. Valid: {valid}.")
-    print(textwrap.fill(f"Valid: {valid}.", 84))
+    whole = f"Valid: {valid}.".replace(" ≤ ", "~≤~")  # a line ends after a comma, not within a range
+    print(textwrap.fill(whole, 84).replace("~", " "))
 
 
 def generator(seed, device="cpu"):

@@ -37,7 +37,7 @@ class Certificate:
     def __repr__(self):
         return (
             f"{int(self.holds.sum())} of {self.holds.numel()} certified: ‖∇F‖ up to {self.gradient_norm.max():.1e} "
-            f"(ε = {self.epsilon:.0e}), Ritz values from {self.smallest_eigenvalue.min():.1e} (γ = {self.gamma:.0e})"
+            f"(ε = {self.epsilon:.0e}), Ritz from {self.smallest_eigenvalue.min():.1e} (γ = {self.gamma:.0e})"
         )
 
 

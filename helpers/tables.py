@@ -35,13 +35,13 @@ def number(value, precision=4):
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if math.isnan(value):
-        return "—"
-    if math.isfinite(value) and value == round(value) and abs(value) < 1e9:
+    if not math.isfinite(value):
+        return "—" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value == round(value) and abs(value) < 1e9:
         return f"{round(value)}".replace("-", "−")
     if 10**precision <= abs(value) < 1e6:
         return f"{value:.0f}".replace("-", "−")
-    return _text(f"{value:.{precision}g}").replace("inf", "∞")
+    return _text(f"{value:.{precision}g}")
 
 
 def aligned(texts):

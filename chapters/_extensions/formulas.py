@@ -36,17 +36,19 @@ def break_formulas(app, document, page):
         if isinstance(around.parent, nodes.title):
             continue
         parts = [formula]
-        if around is formula and not inside(formula, nodes.entry):
+        if around is formula and not stays_whole(formula):
             parts = [nodes.math("", piece) for piece in pieces(formula.astext())]
         together(around, [around] if len(parts) == 1 else parts)
 
 
-def inside(node, kind):
+def stays_whole(formula):
+    """Whether it stands in a table of the text, where its column is as wide as it is; what a cell prints may break."""
+    around, node = [], formula
     while node.parent is not None:
         node = node.parent
-        if isinstance(node, kind):
-            return True
-    return False
+        around.append(node)
+    printed = any("cell_output" in node.get("classes", ()) for node in around if isinstance(node, nodes.Element))
+    return not printed and any(isinstance(node, nodes.entry) for node in around)
 
 
 def together(node, parts):

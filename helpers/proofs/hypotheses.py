@@ -77,7 +77,7 @@ def fit_bounds(point):
 def fit_check(point):
     """Theorem 4.6 at an exact point: the smaller of its two bounds on f(X)."""
     loss, bound = point.problem.loss(point.U).item(), min(fit_bounds(point))
-    return Check("4.6 training loss", "m < k", point.m, point.U.shape[1], f"{loss:.4f} ≤ {bound:.4f}", loss <= bound)
+    return Check("4.6 training loss", "$m < k$", point.m, point.U.shape[1], f"{loss:.4f} ≤ {bound:.4f}", loss <= bound)
 
 
 def error_bound(point):
@@ -96,7 +96,7 @@ def closeness_check(point):
     """Theorem 4.7 or 4.14 (iii); its condition is that some column is not kept and that the bound is finite."""
     k, bound = point.U.shape[1], error_bound(point)
     name = f"{'4.7' if point.exact else '4.14'} closeness"
-    return Check(name, "m < k", point.m if math.isfinite(bound) else k, k, *_bounded(point.error, bound))
+    return Check(name, "$m < k$", point.m if math.isfinite(bound) else k, k, *_bounded(point.error, bound))
 
 
 def eigenvalue_checks(point):

@@ -65,7 +65,7 @@ def test_only_what_has_no_place_to_break_scrolls_and_the_page_does_not(open_at):
     assert page.evaluate("document.querySelector('.bd-article').scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("cut", ["span.wide", "div.math"])
+@pytest.mark.parametrize("cut", ["span.wide", "div.math", ".cell_input pre"])
 def test_what_scrolls_has_a_shadow_at_its_edge(open_at, cut):
     shadows = open_at(390).evaluate(f"getComputedStyle(document.querySelector('{cut}')).backgroundImage")
     assert shadows.count("linear-gradient") == 4
