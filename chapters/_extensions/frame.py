@@ -88,6 +88,8 @@ REPAIRS = {
     # what HTML allows: no paragraphs in a summary, and each id once (the page Search has two fields)
     r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>\s*': r'<span class="\1">\2</span>',
     r'\s+id="search-input"': "",
+    # a proof begins with its name
+    r'(<div class="proof of-[\d-]+ admonition">\s*<p>)Proof\.': r"\1<strong>Proof.</strong>",
     # an empty head of a column is no head
     r"<th([^>]*)>(?:<p></p>|&nbsp;|\s)*</th>": r"<td\1></td>",
     # a head says that it is one of a column, a button that it sends nothing, and `main` is main by itself
