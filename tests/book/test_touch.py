@@ -39,11 +39,12 @@ def lemma(page):
 
 
 def test_a_preview_opens_under_the_mouse_may_be_entered_and_closes_behind_it(page):
+    page.clock.install()
     lemma(page).hover()
     page.wait_for_selector(OPEN)
     assert "Short; proved here" in page.inner_text(OPEN)
     page.hover(OPEN)
-    page.wait_for_timeout(400)
+    page.clock.run_for(1000)  # milliseconds, five times what a preview stays behind the mouse
     assert page.is_visible(OPEN)
     page.mouse.move(1, 799)
     page.wait_for_selector(OPEN, state="detached")
