@@ -7,20 +7,23 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 GRADING := $(VENV)/grading-installed
 TOOLS := $(VENV)/tools-installed
-COLAB := $(VENV)/colab/installed
+COLAB := .colab/installed
 COLAB_PYTHON ?= python3.13
 # the matrices are small: threads only wait for each other, badly so beside a second test process
 export OMP_NUM_THREADS ?= 1
 export PYTHONUTF8 ?= 1
 # byte code is kept, whatever the machine says: else every process compiles the book's modules and tests anew
 export PYTHONDONTWRITEBYTECODE =
+# no byte code ahead of use, which takes most of an installation's time: what is imported is compiled then
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_OPTIONS)
 # two processes share the files, longest first (conftest.py)
 SIDE_BY_SIDE := -n 2 --dist loadscope --no-loadscope-reorder
 WORDS := sensing landscape frames gap tuning quadratic digits untuned factors
 NUMBER = $(shell echo $(WORDS) | tr ' ' '\n' | grep -nx '$(WORD)' | cut -d: -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade scheduler worker formgrader marks lock audit workflows release strip clean
+.NOTPARALLEL:  # one installation at a time in an environment
+.PHONY: help environments book pdf test turn check lint address alone colab alone-in zip statements ledger bench mutants coursework variant grade scheduler worker formgrader marks lock audit workflows release strip clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,10 +42,13 @@ turn: $(STAMP)  ## after an edit that concerns one chapter, by its word in CONTR
 	$(BIN)/python -m pytest -q $(wildcard tests/*/test_$(WORD).py tests/*/*/test_$(WORD).py) \
 	  $(addprefix tests/book/test_,dialect.py statements.py links.py) -k "test_$(WORD) or 0$(NUMBER)_"
 
-check: $(GRADING) $(TOOLS)  ## the slow tests: many seeds, long runs, grading, notebooks alone under Colab's versions, the built pages in a browser (`make book` first)
-	@$(COLAB_PYTHON) -c '' 2>/dev/null && { $(MAKE) $(COLAB) || { rm -rf $(VENV)/colab; false; }; } || \
-	  echo "NO COLAB HERE ($(COLAB_PYTHON) or its packages are missing): notebooks run alone under the versions of .venv"
+check: environments $(GRADING) $(TOOLS)  ## the slow tests: many seeds, long runs, grading, notebooks alone under Colab's versions, the built pages in a browser (`make book` first)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow tests
+
+environments:  ## the book's packages, and on another processor those of Colab, for `make check`
+	@{ $(COLAB_PYTHON) -c '' 2>/dev/null && { $(MAKE) $(COLAB) || { rm -rf $(dir $(COLAB)); false; }; } || \
+	  echo "NO COLAB HERE ($(COLAB_PYTHON) or its packages are missing): notebooks run alone under the versions of .venv"; } & \
+	$(MAKE) $(STAMP); made=$$?; wait; exit $$made
 
 lint: $(STAMP)  ## style of the code, in modules and notebooks
 	$(BIN)/ruff check .
@@ -59,7 +65,7 @@ alone: $(STAMP)  ## run every chapter and problem set alone, in an empty folder 
 	$(BIN)/python tests/tools/alone.py $(NOTEBOOKS)
 
 colab: $(COLAB)  ## the same under the versions of Google Colab, for which it needs Python 3.13: make colab COLAB_PYTHON=python3.13
-	$(VENV)/colab/bin/python tests/tools/alone.py $(NOTEBOOKS)
+	$(dir $(COLAB))bin/python tests/tools/alone.py $(NOTEBOOKS)
 
 alone-in:  ## the same inside a container image: make alone-in IMAGE=...
 	docker run --rm -v "$(CURDIR):/book:ro" -w /tmp --entrypoint python3 "$(IMAGE)" /book/tests/tools/alone.py
@@ -146,21 +152,20 @@ $(STAMP): requirements.txt
 	  { echo "$(PYTHON) lacks the venv module. Debian/Ubuntu: apt-get install python3-venv"; exit 1; }
 	rm -f $(STAMP)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) \
-	  `grep '^torch=' requirements.txt` && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	  -r requirements.lock,$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt)
+	$(if $(LOCKED),$(BIN)/python $(INSTALL) `grep '^torch=' requirements.txt` && \
+	  $(BIN)/python $(INSTALL) --require-hashes -r requirements.lock,$(BIN)/python $(INSTALL) -r requirements.txt)
 	touch $(STAMP)
 
 $(TOOLS): tests/requirements.txt $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt -r $<
+	$(BIN)/python $(INSTALL) -r requirements.txt -r $<
 	touch $(TOOLS)
 
 $(GRADING): chapters/problem_sets/requirements.txt $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.txt -r $<
+	$(BIN)/python $(INSTALL) -r requirements.txt -r $<
 	touch $(GRADING)
 
 $(COLAB): tests/colab.txt
 	@command -v $(COLAB_PYTHON) >/dev/null || { echo "No '$(COLAB_PYTHON)' here: name a Python 3.13, COLAB_PYTHON=..."; exit 1; }
-	$(COLAB_PYTHON) -m venv --clear $(VENV)/colab
-	$(VENV)/colab/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
+	$(COLAB_PYTHON) -m venv --clear $(dir $(COLAB))
+	$(dir $(COLAB))bin/python $(INSTALL) -r $<
 	touch $(COLAB)

@@ -11,7 +11,7 @@ from setup_cell import CLONE, run_setup, stand_in_repository, with_address
 from tools import pack
 
 MASTERS = sorted((CHAPTERS / "problem_sets" / "source").glob("ps*/ps*.ipynb"))
-COLAB = ROOT / ".venv" / "colab" / "bin" / "python"  # `make check` puts it there where it finds a Python 3.13
+COLAB = ROOT / ".colab" / "bin" / "python"  # `make check` puts it there where it finds a Python 3.13
 
 SENTENCE = (
     "RuntimeError: This notebook needs the book's helpers/ folder, the book has no public address yet: "

@@ -103,7 +103,8 @@ def work(module, changes):
     """In a copy of its own, try `changes` of one module; the diffs of those that no test noticed."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "book"
-        aside = shutil.ignore_patterns(".git", ".venv", "_build", "__pycache__", ".*_cache", ".hypothesis", "grades")
+        aside = shutil.ignore_patterns(".git", ".venv", ".colab", "_build", "__pycache__", ".*_cache", ".hypothesis",
+                                       "grades")  # fmt: skip
         shutil.copytree(ROOT, copy, ignore=aside)
         target, tests, unnoticed = copy / "helpers" / f"{module}.py", tests_of(module), []
         before = target.read_text(encoding="utf-8")
