@@ -80,7 +80,7 @@ lab.mount("frames", (fig, p) => {
     const percent = (x) => `${lab.number(Math.round(1000 * x) / 10)} %`;
     fig.say(`Cut at ${lab.number(cut, 2)} of the largest norm: ${kept} of ${k} columns stay and ${percent(losses[kept])} of the truth is lost. `
       + (turned ? "The product of the frame is the same as before." : `Formula (3.4) says ${percent(lab.frames.lost(kept / k, r))}.`));
-    return { x: cut, y: kept / k, words: `${lab.number(cut, 2)} of the largest norm, ${kept} columns stay` };
+    return { x: cut, y: kept / k, words: `${lab.number(cut, 2)} of the largest norm, ${kept} column${kept === 1 ? " stays" : "s stay"}` };
   }
   function fresh() {
     fig.stop();

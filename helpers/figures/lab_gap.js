@@ -59,14 +59,14 @@ lab.mount("gap", (fig, p) => {
     return { x: t.gapEdge(strength, 1, beta) / unit, y: level, words: `λ ${lab.number(strength)}, gap up to ${lab.number(t.gapEdge(strength, 1, beta) / unit)}` };
   }
   function weaken(to) {
-    const next = Math.min(1, Math.max(0.02, to));
+    const next = Math.min(1, Math.max(0.02, Math.round(200 * to) / 200)); // as the slider has it
     if (next !== mu) { mu = next; start(); }
     sliders[1].value = mu;
     return { x: mu, y: 0, words: `μ₂ ${lab.number(mu)}` };
   }
   const sliders = [
     fig.slider({ label: "strength λ", min: 2 * beta ** 1.5 / LEVELS[1], max: 2 * beta ** 1.5 / LEVELS[0], log: true, value: 0.3, input: (v) => hand.put(strengthen(2 * beta ** 1.5 / v)) }),
-    fig.slider({ label: "weak eigenvalue μ₂", min: 0.02, max: 1, step: 0.01, value: mu, input: (v) => foot.put(weaken(v)) }),
+    fig.slider({ label: "weak eigenvalue μ₂", min: 0.02, max: 1, step: 0.005, value: mu, input: (v) => foot.put(weaken(v)) }),
   ];
   const hand = lines.handle({ x: 1, y: level, label: "level, which falls as the strength grows", move: (_, y) => strengthen(y), nudge: (dx, dy) => strengthen(level * 1.1 ** (dy - dx)) });
   const foot = ends.handle({ x: mu, y: 0, label: "μ₂, the eigenvalue of the weak column", move: (x) => weaken(x), nudge: (dx, dy) => weaken(mu + 0.02 * (dx + dy)) });

@@ -170,13 +170,19 @@ Object.assign(lab, (() => {
         self.draw();
         return self;
       };
-      const drag = (event) => {
+      const hand = (event) => {
         const frame = svg.getBoundingClientRect();
-        self.put(move(axes.toX(event.clientX - frame.left - box.left), axes.toY(event.clientY - frame.top - box.top)));
+        return [event.clientX - frame.left - box.left, event.clientY - frame.top - box.top];
       };
-      made.addEventListener("pointerdown", (event) => { made.setPointerCapture(event.pointerId); event.preventDefault(); made.focus(); });
+      const drag = (event) => { const [a, b] = hand(event); self.put(move(axes.toX(a), axes.toY(b))); };
+      made.addEventListener("pointerdown", (event) => {
+        if (event.button) return; // a right click opens the browser's menu and moves nothing
+        made.setPointerCapture(event.pointerId); event.preventDefault(); made.focus();
+      });
       made.addEventListener("pointermove", (event) => { if (made.hasPointerCapture(event.pointerId)) drag(event); });
-      if (jump) svg.addEventListener("click", drag); // a tap anywhere in the plot calls the point
+      if (jump) svg.addEventListener("click", (event) => { // a tap anywhere between the axes calls the point
+        if (hand(event).every((at, i) => at > -20 && at < axes.size[i] + 20)) drag(event);
+      });
       made.addEventListener("keydown", (event) => {
         const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
         if (!way) return;

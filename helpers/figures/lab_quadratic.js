@@ -83,7 +83,7 @@ lab.mount("quadratic", (fig, p) => {
     fig.say(`${longest.filter((norm) => norm > threshold).length} of ${k} units are longer than the threshold, the longest ${pair(...longest)}`
       + (close ? `; Theorem 6.5 says two, ${pair(...found)}. ` : ". ") + `The function is ${lab.number(run.error(), 2)} from the teacher’s.`);
   }
-  const place = () => ({ x: second[0], y: second[1], words: `${Math.round(Math.atan2(second[1], second[0]) * 180 / Math.PI)} degrees, norm ${lab.number(Math.hypot(...second), 2)}` });
+  const place = () => ({ x: second[0], y: second[1], words: `${lab.number(Math.round(Math.atan2(second[1], second[0]) * 180 / Math.PI))} degrees, norm ${lab.number(Math.hypot(...second), 2)}` });
   const hand = plane.handle({ x: second[0], y: second[1], label: "The teacher’s second unit", move: (x, y) => {
     const size = Math.min(1, 1.2 / Math.hypot(x, y));
     second = [x * size, y * size];

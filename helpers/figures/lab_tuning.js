@@ -76,7 +76,7 @@ lab.mount("tuning", (fig, p) => {
   }
   const hand = V.handle({ x: 0.1, y: 0.6, label: "Step size", steps: 100, move: (x) => { share = Math.max(0.02, x / largest); draw(); return hand; } });
   fig.slider({ label: "Superfluous columns", min: 1, max: d - r, step: 1, value: extra, input: (v) => { extra = v; draw(); } });
-  fig.slider({ label: "Condition of the truth", min: 1.05, max: 2, step: 0.01, value: condition, input: (v) => { condition = v; problem(); } });
+  fig.slider({ label: "Condition of M", min: 1.05, max: 2, step: 0.01, value: condition, input: (v) => { condition = v; problem(); } });
   fig.choice({ label: "Measurements", options: Object.keys(ensembles), value: "Gaussian", input: (v) => { ensemble = ensembles[v]; problem(); } });
   problem();
 });

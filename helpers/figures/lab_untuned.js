@@ -89,7 +89,7 @@ lab.mount("untuned", (fig, p) => {
     const fit = nearest();
     if (!fit) return hand;
     hand.put({ x: fit.level, y: fit.rank, words: `level ${lab.number(fit.level, 2)}, ${columns(fit.rank)}` });
-    fig.say(`At level ${lab.number(fit.level, 2)} there are ${columns(fit.rank)}; the penalty’s floor is ${lab.number(fit.floor, 2)}, the noise that the fit leaves ${lab.number(fit.nu, 2)}. `
+    fig.say(`At level ${lab.number(fit.level, 2)} there ${fit.rank === 1 ? "is" : "are"} ${columns(fit.rank)}; the penalty’s floor is ${lab.number(fit.floor, 2)}, the noise that the fit leaves ${lab.number(fit.nu, 2)}. `
       + (chosen ? `The rule, told nothing, takes ${columns(chosen.rank)}; the truth has ${r}.` : ""));
     return hand;
   }

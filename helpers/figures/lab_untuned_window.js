@@ -109,5 +109,5 @@ lab.mount("untuned_window", (fig, p) => {
     }, null, { done: () => { filling = false; restart(); } });
   } });
   measure();
-  restart();
+  hand.put(move());
 });
