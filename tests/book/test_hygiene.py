@@ -165,7 +165,7 @@ def use_helpers():
 
 
 def test_import_and_use_leave_global_state_alone():
-    others = "import sklearn.datasets, torch, seaborn, tqdm.auto"  # may draw while they load (rich does): not ours
+    others = "import sklearn.datasets, torch, pandas, tqdm.auto"  # may draw while they load (rich does): not ours
     script = f"{others}\nfrom test_hygiene import *; old = global_state(); use_helpers(); assert global_state() == old"
     variables = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "book")))}
     run = subprocess.run([sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=False)
