@@ -35,7 +35,7 @@ book: $(STAMP)  ## build the book from clean into _build/html, warnings are erro
 	$(BIN)/jupyter-book clean .
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
-test: $(STAMP)  ## unit tests, checks of the text, and every notebook from top to bottom
+test: $(STAMP)  ## unit tests, checks of the text, and every chapter from top to bottom
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 turn: $(STAMP)  ## after an edit that concerns one chapter, by its word in CONTRIBUTING: make turn WORD=gap

@@ -1,8 +1,9 @@
 """Every chapter and problem set alone, as a reader without the repository runs it: `make alone`.
 
 `python tests/tools/alone.py [--jobs N] [NOTEBOOK ...]`: each notebook runs from top to bottom in an empty folder, with
-nothing beside it but prune-greedily.zip (see pack.py), with the packages of the Python that runs this script; it may
-leave no file there. Problem sets run with their solutions. The last line counts; the exit status is 1 if one failed.
+nothing beside it but prune-greedily.zip (see pack.py), with the packages of the Python that runs this script; it draws
+a figure and may leave no file there. Problem sets run with their solutions. The last line counts; the exit status is 1
+if one failed.
 """
 
 import argparse
@@ -35,7 +36,10 @@ def run_alone(path, packed):
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             return path, time.monotonic() - started, str(error)
         left = {entry.name for entry in Path(folder).iterdir()} - {packed.name, NAME}
-    return path, time.monotonic() - started, f"it leaves {', '.join(sorted(left))} behind" if left else ""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    drawn = any(kind.startswith("image/") for output in outputs for kind in output.get("data", {}))
+    fault = f"it leaves {', '.join(sorted(left))} behind" if left else "" if drawn else "it draws no figure"
+    return path, time.monotonic() - started, fault
 
 
 def main():
