@@ -1,7 +1,8 @@
 """Figures with panels side by side stack them on a phone, where half a column is too narrow to read.
 
-matplotlib's SVG says where its axes stand. Beside such a figure the page gets one cut of it for each column of panels,
-and one for a legend above them, all of the same file; references.css shows either the whole or the cuts.
+matplotlib's SVG says where its axes stand. Beside such a figure the page gets one cut of it for each panel, row by row
+(for each column, where it cannot be cut between the rows), and one for a legend above, all of the same file;
+figures.css shows either the whole or the cuts.
 """
 
 import re
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 
 IMAGE = re.compile(r'<img alt="([^"]*)" src="([^"]*/_images/([^"/]*\.svg))" />')
 NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
-NARROW = 40  # points: axes that narrow are a colour bar, part of the panel to their left
+NARROW = 40  # points: axes that narrow or low are a colour bar, part of the panel beside them
 HANDLE = 30  # points that a line or marker takes before its words in a legend
 SPACE = 10  # points that a letter may take beyond the place where its text begins
 NAMES = {"svg": "http://www.w3.org/2000/svg", "x": "http://www.w3.org/1999/xlink"}
@@ -61,7 +62,20 @@ def cuts(text):
     between = [min(max(start, end), start + SPACE - 1) for start, end in zip(starts[1:], ends[:-1], strict=True)]
     edges = [0, *between, width]
     above = [(left - HANDLE, 0, right - left + HANDLE, top) for left, _, right, _ in legends]
-    return width, above + [(x, top, end - x, height - top) for x, end in pairwise(edges)]
+    levels = [top, *between_rows([groups for _, _, groups in columns]), height]
+    across = list(pairwise(edges))
+    return width, above + [(x, y, end - x, low - y) for y, low in pairwise(levels) for x, end in across]
+
+
+def between_rows(columns):
+    """Heights at which every column can be cut between its panels; none where one of them is a colour bar."""
+    stacks = [sorted(extent(group)[1::2] for group in groups) for groups in columns]
+    bars = any(low - high < NARROW for groups in columns for _, high, _, low in map(sides, groups))
+    if bars or len({len(stack) for stack in stacks}) > 1:
+        return []
+    rows = [list(zip(*row, strict=True)) for row in zip(*stacks, strict=True)]  # (tops, bottoms) of the panels in a row
+    gaps = [(max(bottoms), min(tops)) for (_, bottoms), (tops, _) in pairwise(rows)]
+    return [(bottom + top) / 2 for bottom, top in gaps] if all(top > bottom - SPACE for bottom, top in gaps) else []
 
 
 def children(figure, kind):
@@ -69,12 +83,19 @@ def children(figure, kind):
 
 
 def box(axes):
-    """Left and right border of the axes, from their background, or from their picture where they have none."""
+    """Left and right border of the axes."""
+    left, _, right, _ = sides(axes)
+    return left, right
+
+
+def sides(axes):
+    """Left, top, right and bottom of the axes, from their background, or from their picture where they have none."""
     path, image = axes.find("svg:g/svg:path", NAMES), axes.find(".//svg:image", NAMES)
     if path is None and image is not None:
-        return float(image.get("x")), float(image.get("x")) + float(image.get("width"))
+        x, y, width, height = (float(image.get(name)) for name in ("x", "y", "width", "height"))
+        return x, y, x + width, y + height
     numbers = [float(n) for n in NUMBERS.findall("0 0" if path is None else path.get("d"))]
-    return min(numbers[::2]), max(numbers[::2])
+    return min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
 
 
 def extent(group):
@@ -84,9 +105,11 @@ def extent(group):
         start = re.match(r"translate\((\S+) (\S+)\)(?: rotate\(\S+\))? scale\((\S+)", text.get("transform", ""))
         if start:
             x, y, scale = map(float, start.groups())
-            moves = [NUMBERS.search(use.get("transform", "translate(0")) for use in text.findall("svg:use", NAMES)]
-            turned = "rotate" in text.get("transform")
-            places.append((x, y, x if turned else x + scale * max((float(m[0]) for m in moves if m), default=0)))
+            shifts = [use.get("transform", "").partition(" scale")[0] for use in text.findall("svg:use", NAMES)]
+            moves = list(map(NUMBERS.findall, shifts))
+            far, high = (scale * max((float(move[i]) for move in moves if move[i:]), default=0) for i in (0, 1))
+            turned = "rotate" in text.get("transform")  # then its letters rise to the left
+            places.append((x - high, y, x) if turned else (x, y, x + far))
     if not places:
         left, right = box(group)
         return left, 0, right, 0

@@ -23,6 +23,10 @@ def drawing(*size, legend=False):
         ax.set(xlabel="x", ylabel="a long label")
     if legend:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center")
+    return svg(figure)
+
+
+def svg(figure):
     stream = io.StringIO()
     figure.savefig(stream, format="svg")
     plt.close(figure)
@@ -43,6 +47,17 @@ def test_cuts_share_the_figure_and_no_panel_is_cut_in_two(columns):
     for x, _, w, _ in parts:
         inside = [box for box in boxes(text) if x <= box[0] and box[1] <= x + w]
         assert len(inside) == 1
+
+
+def test_a_grid_of_panels_is_read_row_by_row_and_a_colour_bar_stays_with_its_panel():
+    _, parts = panels.cuts(drawing(2, 2))
+    (_, _, w, h), *_ = parts
+    assert [(x > 0, y > 0) for x, y, _, _ in parts] == [(False, False), (True, False), (False, True), (True, True)]
+    assert parts[3][:2] == pytest.approx((w, h))
+    figure, axes = plt.subplots(1, 2, layout="constrained", figsize=(6, 4))
+    for ax in axes:
+        figure.colorbar(ax.imshow([[0, 1], [1, 0]]), ax=ax, orientation="horizontal")
+    assert len(panels.cuts(svg(figure))[1]) == 2
 
 
 def boxes(text):
@@ -72,10 +87,8 @@ def test_pictures_without_axes_are_cut_between_them():
     for ax in axes:
         ax.imshow([[0, 1], [1, 0]])
         ax.axis("off")
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg")
-    plt.close(figure)
-    _, parts = panels.cuts(stream.getvalue())
+    text = svg(figure)
+    _, parts = panels.cuts(text)
     assert len(parts) == 2
-    (_, first), (second, _) = boxes(stream.getvalue())
+    (_, first), (second, _) = boxes(text)
     assert first <= parts[1][0] <= second
