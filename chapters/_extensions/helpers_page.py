@@ -1,7 +1,7 @@
 """The page Helpers, made from the docstrings of helpers/ at build time, and links to it from the chapters.
 
-- the directive ``{helpers}`` lists every public function, class and method with its docstring; the code is read, not
-  run; a numbered statement that a docstring names becomes a link to its proof;
+- the directive ``{helpers}`` lists every public function, class and method with its docstring, in a fold for each
+  module; the code is read, not run; a numbered statement that a docstring names becomes a link to its proof;
 - on a chapter's page, a helper named in backticks (`` `train` ``, `` `theory.g_min` ``, `` `prune(U)` ``) becomes a
   link to its entry. In every other reader the same source shows plain code.
 """
@@ -66,8 +66,7 @@ class Helpers(SphinxDirective):
             root = module == "helpers"
             section = nodes.section(ids=["map" if root else module])
             section += nodes.title("", "The map" if root else module.removeprefix("helpers."))
-            section += prose(ast.get_docstring(tree) or "")
-            section += [entry(node, module) for node in public(tree)]
+            section += fold(tree, module) if public(tree) else prose(ast.get_docstring(tree) or "")
             sections.append(section)
         self.lead_to_proofs(sections)
         return sections
@@ -79,6 +78,17 @@ class Helpers(SphinxDirective):
             number = re.fullmatch(r"#thm-(\d+)-\d+", reference["refuri"])
             if number and int(number[1]) in pages:
                 reference["refuri"] = f"{pages[int(number[1])]}.html{reference['refuri']}"
+
+
+def fold(tree, module):
+    """What a module holds, closed until it is asked for below a line with the names, which folds.js opens for links."""
+    names = " ".join(f"<code>{node.name}</code>" for node in public(tree))
+    shown = [*prose(ast.get_docstring(tree) or ""), *(entry(node, module) for node in public(tree))]
+    return [raw(f'<details class="fold"><summary>{names}</summary>'), *shown, raw("</details>")]
+
+
+def raw(text):
+    return nodes.raw("", text, format="html")
 
 
 def entry(node, owner):

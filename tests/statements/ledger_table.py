@@ -45,12 +45,20 @@ def page(rows):
     heads = {str(read(path).chapter): read(path).markdown[0].source.split("\n")[0][2:] for path in chapter_paths()}
     for chapter, some in groupby(rows, _chapter):
         parts.append(f"## Chapter {chapter}: {heads[chapter]}\n" if chapter in heads else "## Claims of the paper\n")
-        parts.append(table(list(some), names))
+        parts.append(fold(list(some), names))
     return "\n".join(parts)
 
 
 def _chapter(row):
     return "" if row["statement"] in CLAIMS else row["statement"].split(".")[0]
+
+
+def fold(rows, names):
+    """The table of a chapter, closed until it is asked for below a line that says how its rows came out."""
+    failed, loose = sum(not row["holds"] for row in rows), sum(row["loose"] for row in rows)
+    said = f"{len(rows)} measurements: {f'{failed} fail' if failed else 'all hold'}"
+    said += f", {loose} cannot refute the constant" if loose else ""
+    return f'<details class="fold"><summary>{said}</summary>\n\n{table(rows, names)}\n</details>\n'
 
 
 def table(rows, names):
