@@ -6,17 +6,20 @@ exercises (``ex-4-1``), chapters, statements (their ``thm-`` ids are made in dia
 symbols lead there. A symbol is linked outside proofs and solutions, which name things for themselves; a single Latin
 letter also not in statements, and not where the notation page gives the letter a local meaning.
 
-The same targets answer the search: the domain ``book`` names each with its kind, "Theorem 2.5 (…)".
+The same targets answer the search, and with them the terms of the glossary: the domain ``book`` names each with its
+kind, "Theorem 2.5 (…)".
 """
 
 import re
 from dataclasses import dataclass
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.domains import Domain, ObjType
 
 KINDS = ("Theorem", "Lemma", "Proposition", "Corollary")
-FOUND = ("theorem", "lemma", "proposition", "corollary", "formula", "figure", "exercise", "chapter")  # by the search
+# what the search finds
+FOUND = ("theorem", "lemma", "proposition", "corollary", "formula", "figure", "exercise", "chapter", "term")
 CHAPTER = re.compile(r"chapters/0*(\d+)_\w+")
 NOTATION = "chapters/notation"
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
@@ -86,6 +89,9 @@ def read(app, document):
     number_formulas(document)
     if page == NOTATION:
         known |= {key: Target(page, row, "symbol", key[1]) for key, row in symbols(document)}
+    for glossary in document.findall(addnodes.glossary):
+        for term in glossary.findall(nodes.term):
+            known["term", term.astext()] = Target(page, term["ids"][0], "term", term.astext())
     chapter = CHAPTER.fullmatch(page)
     if not chapter:
         return
@@ -186,6 +192,9 @@ def link(app, document, page):
             found = list(pieces(str(text), known, page, own, place))
             if len(found) > 1:
                 text.parent.replace(text, found)
+    for reference in document.findall(nodes.reference):
+        if not reference["classes"] and LABEL.fullmatch(reference.astext()):
+            reference["classes"].append("numbered")  # written as a link already, as to theorems
     if chapter:
         link_symbols(document, int(chapter[1]), known, place)
 

@@ -1,6 +1,6 @@
-/* The search for readers of numbers and formulas: "2.5" is one word, "Theorem 2.5" finds that theorem first, and what is
-   quoted from a page shows symbols in place of TeX. Sphinx's searchtools.js, which is loaded later, takes `splitQuery` and
-   `Scorer` from here. */
+/* The search for readers of numbers and formulas: "2.5" is one word, "Theorem 2.5" finds that theorem first and "group Lasso"
+   what the glossary says of it, and what is quoted from a page shows symbols in place of TeX. Sphinx's searchtools.js, which
+   is loaded later, takes `splitQuery` and `Scorer` from here. */
 
 var splitQuery = (query) => query.split(/[^\p{L}\p{N}_.]+|\.(?!\d)|(?<!\d)\./u).filter((word) => word);
 
@@ -11,13 +11,14 @@ var Scorer = {
     const asked = new URLSearchParams(location.search).get("q").trim().toLowerCase().replace(/\s+/g, " ");
     const name = title.toLowerCase();
     const number = /^\w+ \(?([\d.]+)/.exec(name)?.[1];
-    const exact = name === asked || name.startsWith(`${asked} (`) || name.endsWith(` (${asked})`) || name === `formula ${asked}`;
-    return score + (exact ? 200 : 0) + (number === asked.replace(/[()]/g, "") ? 100 : 0);
+    const named = name.startsWith(`${asked} (`) || name.endsWith(` (${asked})`) || name === `formula ${asked}`;
+    return score + (name === asked ? 300 : named ? 200 : 0) + (number === asked.replace(/[()]/g, "") ? 100 : 0);
   },
 };
 
-addEventListener("DOMContentLoaded", () => {
+document.addEventListener("DOMContentLoaded", () => {
   if (typeof Search === "undefined") return;
+  if (Search.hasIndex()) Search._index.indexentries = {}; // the glossary's terms, which the objects have with their names
 
   const SYMBOLS = {
     lambda: "λ", beta: "β", kappa: "κ", nu: "ν", mu: "μ", delta: "δ", Delta: "Δ", Lambda: "Λ", rho: "ρ", tau: "τ", eta: "η",

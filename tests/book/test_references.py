@@ -1,4 +1,4 @@
-"""What the text names is a link, on a book of four pages: the right words, to the right place, with a preview."""
+"""What the text names is a link, on a book of five pages: the right words, to the right place, with a preview."""
 
 import json
 import re
@@ -51,6 +51,7 @@ def site(tmp_path_factory):
         "chapters/01_one.ipynb": notebook(ONE, {"image/png": PIXEL}, END),
         "chapters/02_two.ipynb": notebook(TWO),
         "chapters/notation.md": NOTATION,
+        "chapters/glossary.md": "# Glossary\n\n```{glossary}\nshort column\n  One to prune.\n```\n",
         "chapters/bibliography.md": "# Bibliography\n\n```{bibliography}\n:all:\n```\n",
         "works.bib": WORKS,
     }
@@ -126,13 +127,15 @@ def test_previews_hold_no_links_and_no_ids(site):
             assert " id=" not in text
 
 
-def test_the_search_knows_statements_by_kind_number_and_name(site):
+def test_the_search_knows_statements_by_kind_number_and_name_and_terms(site):
     index = json.loads((site / "searchindex.js").read_text(encoding="utf-8")[len("Search.setIndex(") : -1])
     objects = [(prefix, entry) for prefix, found in index["objects"].items() for entry in found]
     names = {(prefix and prefix + ".") + entry[4]: entry[3] for prefix, entry in objects}
     assert names == {
         "Lemma 1.1 (Short)": "thm-1-1", "Exercise 1.1 (Try)": "ex-1-1", "Figure 1.1": "fig-1-1",
         "Formula (1.1)": "eq-1-1",
-        "Chapter 1: First": "main-content", "Chapter 2: Second": "main-content",
+        "Chapter 1: First": "main-content", "Chapter 2: Second": "main-content", "short column": "term-short-column",
     }  # fmt: skip
-    assert {kind[2] for kind in index["objnames"].values()} == {"chapter", "exercise", "figure", "formula", "lemma"}
+    assert {kind[2] for kind in index["objnames"].values()} == {
+        "chapter", "exercise", "figure", "formula", "lemma", "term",
+    }  # fmt: skip

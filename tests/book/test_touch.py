@@ -7,6 +7,15 @@ from test_references import NOTATION, ONE, TWO
 
 pytestmark = pytest.mark.slow
 OPEN = "#book-preview:not([hidden])"
+FOLD = """
+## List
+
+<details class="fold"><summary>Rows</summary>
+
+Here is <a id="row"></a>a row.
+
+</details>
+"""
 LONG = "\n\n".join(["Text."] * 60)
 
 
@@ -16,6 +25,7 @@ def site(tmp_path_factory):
         "chapters/01_one.ipynb": notebook(ONE + "\n**Exercise 1.1** (Try). It.\n\n" + LONG),
         "chapters/02_two.ipynb": notebook(TWO + "\n\n> **Lemma 2.1** (Near; known). Beside Lemma 1.1.\n"),
         "chapters/notation.md": NOTATION,
+        "chapters/words.md": f"# First words\n\n```{{glossary}}\nshort\n  See Lemma 1.1.\n```\n{FOLD}",
     }
     return build(tmp_path_factory.mktemp("book"), pages).as_uri()
 
@@ -92,10 +102,11 @@ def test_a_link_without_a_preview_just_leads_on(browser, site):
 
 
 FOUND = [("Lemma 1.1", "Lemma 1.1 (Short)"), ("exercise 1.1", "Exercise 1.1 (Try)"), ("(1.1)", "Formula (1.1)")]
+FOUND += [("Short", "short")]  # the glossary's word, before the lemma of that name
 
 
 @pytest.mark.parametrize(("asked", "first"), FOUND)
-def test_the_search_finds_what_has_that_number_first(browser, site, asked, first):
+def test_the_search_finds_what_has_that_number_or_name_first(browser, site, asked, first):
     page = browser.new_page()
     page.goto(f"{site}/search.html?q={asked}")
     found = page.locator("ul.search li")
@@ -103,3 +114,16 @@ def test_the_search_finds_what_has_that_number_first(browser, site, asked, first
     names = found.locator("a").all_inner_texts()
     assert names[0] == first
     assert "in First" in found.first.inner_text()
+    assert len(names) == len(set(names))
+
+
+def test_a_link_into_a_fold_opens_it_and_a_button_opens_and_closes_all(browser, site):
+    page = browser.new_page()
+    rows, button = page.get_by_text("Here is a row"), page.get_by_role("button", name="all")
+    page.goto(f"{site}/chapters/words.html#row")
+    rows.wait_for()
+    assert button.inner_text() == "Close all"
+    button.click()
+    rows.wait_for(state="hidden")
+    page.evaluate("location.hash = '#list'")  # the section's own fold
+    rows.wait_for()
