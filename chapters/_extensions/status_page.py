@@ -44,7 +44,7 @@ def fill(app, document, page):
     for node in list(document.findall(status_tables)):
         node.replace_self([
             table(("built", ""), built(app)),
-            table(("chapter", "seconds to run", "last run"), runs(app.env)),
+            table(("chapter", "seconds on the clock", "last run"), runs(app.env)),
             table(("package", "version"), versions()),
         ])  # fmt: skip
 

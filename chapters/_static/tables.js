@@ -9,11 +9,14 @@ addEventListener("DOMContentLoaded", () => {
     const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
     table.classList.add("cards");
     for (const row of table.tBodies[0].rows) {
-      [...row.cells].forEach((cell, i) => cell.textContent.trim() && (cell.dataset.head = heads[i]));
+      [...row.cells].forEach((cell, i) => {
+        if (cell.textContent.trim()) cell.dataset.head = heads[i];
+        cell.classList.toggle("long", cell.textContent.trim().length > 24 && !cell.querySelector("br"));
+      });
     }
   }
-  /* "9 (8 to 12)" and "d = 4" stay on one line */
+  /* "28 (12 to 45)" and "d = 4" stay on one line */
   for (const cell of document.querySelectorAll(".bd-article table.table td")) {
-    cell.classList.toggle("short", cell.textContent.trim().length <= 12 && !cell.querySelector("a"));
+    cell.classList.toggle("short", cell.textContent.trim().length <= 14 && !cell.querySelector("a"));
   }
 });
