@@ -95,14 +95,15 @@ for top in ("/tmp", "/dev/shm", os.getcwd(), "/run", "/var/tmp"):
 found += [f"{written / 1e6:.0f} MB"] if written > 320e6 else []
 """
 PIDS = """
-import threading, time
-children = 0
+import threading
+children, end = 0, threading.Event()
 try:
     for _ in range(1000):
-        threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
+        threading.Thread(target=end.wait, daemon=True).start()
         children += 1
 except RuntimeError:
     pass
+end.set()
 found += [f"{children} threads"] if children > 400 else []
 """
 PROBES = {"reads": READS, "environment": ENVIRONMENT, "network": NETWORK, "processes": PROCESSES, "writes": WRITES,

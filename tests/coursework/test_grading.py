@@ -417,11 +417,18 @@ def test_a_broken_grader_stops_with_a_sentence_and_no_marks(broken, tmp_path):
 
 @pytest.fixture(scope="module")
 def box():
+    """A sandbox for what has to be stopped."""
     return Sandbox(CHAPTERS.parent, Limits(seconds=40, cell_seconds=20))
 
 
+@pytest.fixture(scope="module")
+def patient():
+    """A sandbox for what ends by itself, however busy the machine is."""
+    return Sandbox(CHAPTERS.parent, Limits(seconds=400, cell_seconds=200))
+
+
 @pytest.mark.parametrize("name", hostile.PROBES)
-def test_hostile_code_reaches_nothing(name, box, tmp_path, monkeypatch):
+def test_hostile_code_reaches_nothing(name, patient, tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "x")
     secrets = [
         tmp_path / "grades" / "gradebook.db",
@@ -437,22 +444,22 @@ def test_hostile_code_reaches_nothing(name, box, tmp_path, monkeypatch):
         names = {"SECRETS": [str(path) for path in secrets], "PORT": server.getsockname()[1], "TESTER": os.getpid()}
         names["ABSTRACT"] = "\0grading-test"
         given = "".join(f"{key} = {value!r}\n" for key, value in names.items())
-        outcome = box.run([(0, given + hostile.START + hostile.PROBES[name] + hostile.END, None)])
+        outcome = patient.run([(0, given + hostile.START + hostile.PROBES[name] + hostile.END, None)])
     texts = [output["text"] for output in outcome.outputs[0] if output["output_type"] == "stream"]
     assert texts, outcome
     assert json.loads(texts[-1].splitlines()[-1]) == []
 
 
 @pytest.fixture(scope="module")
-def looks(box):
+def looks(patient):
     """What one sandbox sees before, and another one after, a third has tried to change what is around it."""
 
     def look():
-        outcome = box.run([(i, look, None) for i, (_, look) in enumerate(hostile.CHANGES.values())])
+        outcome = patient.run([(i, look, None) for i, (_, look) in enumerate(hostile.CHANGES.values())])
         return [outcome.outputs[i][0].get("text") for i in range(len(hostile.CHANGES))]
 
     before = look()
-    tried = box.run([(i, hostile.WRITE + code, None) for i, (code, _) in enumerate(hostile.CHANGES.values())])
+    tried = patient.run([(i, hostile.WRITE + code, None) for i, (code, _) in enumerate(hostile.CHANGES.values())])
     return before, tried, look()
 
 
@@ -465,15 +472,15 @@ def test_what_a_submission_changes_around_it_the_next_one_does_not_find(name, lo
 
 
 @pytest.mark.parametrize("name", hostile.BOMBS)
-def test_what_eats_the_machine_is_stopped_and_the_next_one_runs(name, box):
+def test_what_eats_the_machine_is_stopped_and_the_next_one_runs(name, box, patient):
     code, word = hostile.BOMBS[name]
     outcome = box.run([(0, code, None)])
     assert word in f"{outcome.ended} {outcome.notes} {outcome.outputs}"
-    assert box.run([(0, "print(6 * 7)", None)]).outputs[0][0]["text"] == "42\n"
+    assert patient.run([(0, "print(6 * 7)", None)]).outputs[0][0]["text"] == "42\n"
 
 
-def test_what_a_submission_starts_ends_with_it(box):
-    box.run([(0, hostile.SURVIVOR, None)])
+def test_what_a_submission_starts_ends_with_it(patient):
+    patient.run([(0, hostile.SURVIVOR, None)])
     running = [p for p in psutil.process_iter(["cmdline"]) if hostile.SLEEPER in (p.info["cmdline"] or [])]
     assert psutil.wait_procs(running, timeout=20)[1] == []
 
