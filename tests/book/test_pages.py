@@ -75,8 +75,10 @@ UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], button, input, s
 # For axe-core, whose walk through MathJax's letters and every coloured word of the code takes minutes: a formula is the
 # text that screen readers get, and one word of each colour stands for the others.
 PLAIN = """() => {
-  for (const formula of document.querySelectorAll("mjx-container"))
+  for (const formula of document.querySelectorAll("mjx-container")) {
+    formula.parentElement.style.overflowWrap = "anywhere";  // a table becomes no wider than with the formula
     formula.replaceWith(formula.querySelector("mjx-assistive-mml").textContent);
+  }
   const kinds = new Set();
   for (const token of document.querySelectorAll(".highlight pre span"))
     if (kinds.has(token.className)) token.replaceWith(...token.childNodes);
