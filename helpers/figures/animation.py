@@ -11,18 +11,19 @@ from PIL import Image
 
 from helpers.arguments import integer
 
-COLORS = 24  # in a frame: plenty for lines and labels, and a third of the bytes
+COLORS = 16  # in a frame: enough for lines and labels, and a quarter of the bytes
 GLYPHS = {
     "Decrease speed": "−", "First frame": "|◂", "Previous frame": "◂", "Play backwards": "◀", "Pause": "❙❙",
     "Play": "▶", "Next frame": "▸", "Last frame": "▸|", "Increase speed": "+",
 }  # fmt: skip
 
 
-def player(figure, update, frames, *, alt, name, dpi=100, interval=160):
+def player(figure, update, frames, *, alt, name, dpi=200, interval=160):
     """A figure as an animation with a player, an IPython HTML object; it waits for the reader to press play.
 
     update(i) draws frame i, for i below `frames` ≥ 1, as for matplotlib's FuncAnimation. alt: the sentence that says
-    what is to be seen. name: a word of letters, unique on the page. dpi: pixels per inch. interval: ms a frame.
+    what is to be seen. name: a word of letters, unique on the page. dpi: pixels per inch, of which
+    100 fill an inch on the page; the rest is for fine screens. interval: ms a frame.
     The figure is laid out once, then closed, so that it is not shown a second time. Raises TypeError or ValueError.
     """
     frames = integer("frames", frames, low=1)
@@ -36,10 +37,10 @@ def player(figure, update, frames, *, alt, name, dpi=100, interval=160):
     with plt.rc_context({"savefig.dpi": integer("dpi", dpi, low=20), "savefig.bbox": None}):
         page = FuncAnimation(figure, update, frames, interval=interval).to_jshtml(default_mode="once")
     plt.close(figure)
-    return HTML(_accessible(page, alt, name))
+    return HTML(_accessible(page, alt, name, round(100 * figure.get_size_inches()[0])))
 
 
-def _accessible(page, alt, name):
+def _accessible(page, alt, name, width):
     """matplotlib's player with a description, names for its controls, a fixed id, and signs instead of an icon font
     that would come from the network; before its script has run it shows the last frame."""
     page = page.replace(re.search(r'id="_anim_img(\w+)"', page)[1], name)
@@ -49,7 +50,7 @@ def _accessible(page, alt, name):
     # HTML wants a style first
     page = re.sub(r"\A(.*?)(<style>.*?</style>)(.*)\Z", r"<div>\2\1\3</div>", page, flags=re.S)
     page = page.replace('<script language="javascript">', "<script>")
-    page = page.replace("<img ", f'<img alt="{alt}" src="{last}" style="max-width: 100%" ')
+    page = page.replace("<img ", f'<img alt="{alt}" width="{width}" src="{last}" style="max-width: 100%" ')
     page = page.replace('type="range"', 'type="range" aria-label="Frame" style="max-width: 100%"')
     for label, glyph in GLYPHS.items():
         page = re.sub(rf'(<button [^>]*aria-label="{label}"[^>]*>)\s*<i [^>]*></i>', rf"\1{glyph}", page)

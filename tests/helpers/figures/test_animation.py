@@ -52,6 +52,7 @@ def test_frames_differ_and_the_last_one_shows_before_the_script_runs(page):
     found = frames(page)
     assert len(found) == 4
     assert found[0].size == (100, 100)
+    assert re.search(r'<img [^>]*width="200"', page)  # 100 to the inch, however fine the frames
     assert (np.asarray(found[0].convert("RGB")) != np.asarray(found[3].convert("RGB"))).any()
     assert re.search(r'<img [^>]*src="data:image/webp;base64,([^"]*)"', page)[1] in page.split("frames[3] =")[1]
 
