@@ -8,6 +8,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = ["--no-sandbox"]
+PATIENCE = 120_000  # milliseconds for whatever a test waits for: it costs nothing where the machine is quick
 MISSING = "NO BROWSER: {}, so nothing that runs in a browser was tested"
 
 
@@ -31,5 +32,6 @@ def chromium():
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=place, args=ARGUMENTS)
+        browser.on("context", lambda context: context.set_default_timeout(PATIENCE))
         yield browser
         browser.close()

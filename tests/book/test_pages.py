@@ -133,7 +133,6 @@ def window(address):
     """A browser's window that keeps what the console says and who is asked for what."""
     with chromium() as browser:
         page = browser.new_page()
-        page.set_default_timeout(120_000)
         page.on("console", lambda said: page.said.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: page.said.append(f"{error}"))
         page.on("response", lambda answer: page.said.append(answer.url) if answer.status >= 400 else None)
