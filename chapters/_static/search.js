@@ -45,6 +45,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const page = new DOMParser().parseFromString(html, "text/html");
     page.querySelectorAll(".math").forEach((formula) => (formula.textContent = plain(formula.textContent)));
     page.querySelectorAll("summary, .cell_input").forEach((part) => part.remove());
-    return textOf(page.documentElement.outerHTML, anchor && `#${CSS.escape(anchor.slice(1))}`);
+    page.querySelector("article")?.setAttribute("role", "main"); // where Sphinx looks for the text; frame.py takes it away
+    const part = anchor && anchor !== "#main-content" && page.getElementById(anchor.slice(1));
+    return textOf(page.documentElement.outerHTML, part ? `#${CSS.escape(part.id)}` : undefined);
   };
 });

@@ -213,6 +213,18 @@ def test_axe_finds_nothing(page, width, mode):  # last of a page: it simplifies 
     assert not found, "\n".join(f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"])
 
 
+def test_the_search_quotes_what_it_finds(window, address):
+    page, said = window.context.browser.new_page(), []
+    page.on("console", lambda word: said.append(word.text) if word.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(f"{error}"))
+    page.goto(f"{address}/search.html?q=rotation")
+    page.wait_for_selector("ul.search p.context")
+    page.wait_for_load_state("networkidle")
+    assert "rotation" in " ".join(page.locator("ul.search p.context").all_inner_texts())
+    assert said == []
+    page.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_head_says_what_the_page_is(name):
     html = (SITE / name).read_text(encoding="utf-8")
