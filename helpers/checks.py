@@ -111,6 +111,16 @@ def result(value, what, shape):
     return value
 
 
+def parts(answer, count, what):
+    """An answer that is several things, as a tuple; what: "two matrices: (U, V)". AssertionError with that in a
+    sentence if the answer is no tuple or list of `count` things, or one of them is None."""
+    if not isinstance(answer, tuple | list):
+        raise AssertionError(f"Return {what}. Yours is {'None' if answer is None else 'a ' + type(answer).__name__}.")
+    assert len(answer) == count, f"Return {what}. Yours has length {len(answer)}."
+    assert all(part is not None for part in answer), f"Return {what}. A part of yours is None."
+    return tuple(answer)
+
+
 def same(got, want, what, hints=None, *, tolerance=1e-6):
     """Nothing if `got` equals `want` up to `tolerance` relative to its norm, else AssertionError with a sentence.
 
@@ -139,4 +149,5 @@ def _hint(ratio, hints):
     return f" {fitting[0]}" if fitting else ""
 
 
-OWN |= {"torch": torch, "draw": draw, "symmetric": symmetric, "slope": slope, "result": result, "same": same}
+OWN |= {"torch": torch, "draw": draw, "symmetric": symmetric, "slope": slope, "result": result}
+OWN |= {"parts": parts, "same": same}

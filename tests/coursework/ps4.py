@@ -13,6 +13,8 @@ WRONG = {
         "absolute values": ("values.square()", "values.abs()"),
         "one sided": ("A, u, u)", "A, u, torch.ones_like(u))"),
         "right for n = 5 only": ("values.square().mean()", "values.square().sum() / 5"),
+        "norms of A u": ("values.square().mean()", "(A @ u).square().sum() / len(A)"),
+        "divided by n twice": ("values.square().mean()", "values.square().mean() / len(A)"),
     },
     "edge": {
         "squared norm": ("high**0.5", "high"),
@@ -24,6 +26,7 @@ WRONG = {
         "h' instead of h''": ("(x + 4 * beta) / (4 * (x + beta) ** 2.5)", "(x + 2 * beta) / (2 * (x + beta) ** 1.5)"),
         "without the quarter": ("(4 * (x + beta) ** 2.5)", "(x + beta) ** 2.5"),
         "never larger than one": ("while bend(high) > allowed:\n        high *= 2", "pass"),
+        "zero unless it holds the threshold": ("bend(0) <= allowed", "strength <= 5**2.5 * kappa * beta**1.5"),
     },
     "count": {
         "projectors exchanged": ("Q = basis @ basis.T", "Q = torch.eye(len(M), dtype=M.dtype) - basis @ basis.T"),
@@ -45,6 +48,9 @@ WRONG = {
         "largest kept": ("norms[kept].min()", "norms[kept].max()"),
         "smallest of all": ("norms[kept].min()", "norms.min()"),
         "squared norms": ("norms[kept].min().item()", "norms[kept].min().item() ** 2"),
+        "squares against the threshold": ('steps=2000).U)', 'steps=2000).U) ** 2'),
+        "two in the other order": ("return dropped, ", "return *reversed((dropped, "),
+        "rows": ("column_norms(", "column_norms(*map(torch.t, ("),
         "no penalty": ("penalty=penalty, ", ""),
         "untrained": ("train(problem, U0, penalty=penalty, method=\"l-bfgs\", steps=2000).U", "U0"),
         "fails when nothing is kept": ('.item() if kept.any() else float("inf")', ""),
@@ -91,6 +97,12 @@ room = 2 * values[-r] - strength / beta**0.5
 first = max(0, torch.linalg.eigvalsh(R.T @ E @ R).max()) < room
 second = max(0, -torch.linalg.eigvalsh(N.T @ E @ N).min()) < 2 * g_min
 return bool(first), bool(second)""",
+        "as a list, with a loop": """
+values, V = torch.linalg.eigh(M)
+Q = sum(torch.outer(v, v) for x, v in zip(values, V.T) if x > 1e-9)
+P = torch.eye(len(M), dtype=M.dtype) - Q
+room = 2 * min(x for x in values if x > 1e-9) - strength / beta**0.5
+return [torch.linalg.eigvalsh(Q @ E @ Q).max() < room, torch.linalg.eigvalsh(P @ -E @ P).max() < 2 * g_min]""",
         "pseudo-inverse, numpy": """
 import numpy as np
 E, M = E.numpy(), M.numpy()

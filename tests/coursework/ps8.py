@@ -13,6 +13,8 @@ WRONG = {
         "slope twice": ("(4 * c * (high", "(2 * c * (high"),
         "h in place of h'": "x = torch.linspace(0, 1, 1001)\nreturn (x + x / (x + b) ** 0.5 / (2 * c)).min()",
         "maximum": ("(x, high) if falls else (low, x)", "(low, x) if falls else (x, high)"),
+        "not near zero": "x = torch.logspace(-2, 1, 300_000).double()\n"
+                         "return (x + (x + 2 * b) / (4 * c * (x + b) ** 1.5)).min()",
     },
     "noise": {
         "variance": (" ** 0.5", ""),
@@ -22,6 +24,9 @@ WRONG = {
         "mean, not sum": ("problem.n * problem.loss(U)", "problem.loss(U)"),
         "no case for few data": ("if rest <= 0:", "if rest < -100:"),
         "zero for few data": ('float("inf")', "0.0"),
+        "finite for as many data as parameters": ("if rest <= 0:", "rest = rest or 1\n    if rest < 0:"),
+        "root of something negative": 'm = U.shape[1]\nrest = problem.n - m * problem.d + m * (m - 1) / 2\n'
+                                      'return (problem.n * float(problem.loss(U)) / rest) ** 0.5',
     },
     "range": {
         "level is the strength": ("strength ** (2 / 3)", "strength"),
@@ -47,6 +52,7 @@ WRONG = {
     "shares": {
         "percent": ("few / draws, right / draws", "100 * few / draws, 100 * right / draws"),
         "the same sample again": ("seed=seed + i", "seed=seed"),
+        "another truth for each sample": ("sample(U_star", "sample(ground_truth(d, r, seed=seed + i)"),
         "too few and too many exchanged": ("rank < r for", "rank > r for"),
         "counts": (
             "few / draws, right / draws, (draws - few - right) / draws",

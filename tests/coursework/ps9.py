@@ -58,6 +58,11 @@ return left * values.sqrt(), right.T * values.sqrt()""",
         "one side only": ("p = (U.square().sum(0) + V.square().sum(0)) / 2\n        loss",
                           "p = U.square().sum(0) / 2\n        loss"),
         "untrained": ("range(700)", "range(2)"),
+        "half the squared error": (".sum(1).mean()", ".sum(1).mean() / 2"),
+        "norm of the error, not squared": (".square().sum(1).mean()", ".norm(dim=1).mean()"),
+        "mean over the entries": (".square().sum(1).mean()", ".square().mean()"),
+        "sum of the two squares": ("p = (U.square().sum(0) + V.square().sum(0)) / 2\n        loss",
+                                   "p = U.square().sum(0) + V.square().sum(0)\n        loss"),
         "without the frozen weight": ("x @ (W0 + U @ V.T).T", "x @ (U @ V.T).T"),
         "told": "left, values, right = torch.linalg.svd(torch.linalg.lstsq(x, y).solution.T - W0)\n"
                 "m = int((values > 0.3).sum())\n"
@@ -75,6 +80,12 @@ V = right[:, :m] * values[:m].sqrt()
 U = X @ right[:, :m] / values[:m].sqrt()
 pad = torch.nn.functional.pad
 return pad(U, (0, k - m)), pad(V, (0, k - m))""",
+        "eigenvectors of XXᵀ, none left out": """
+values, left = torch.linalg.eigh(X @ X.T)
+values, left = values.flip(0)[:k].clamp(min=1e-20).sqrt(), left.flip(1)[:, :k]
+pad = (0, k - len(values))
+U, V = left * values.sqrt(), X.T @ left / values.sqrt()
+return torch.nn.functional.pad(U, pad), torch.nn.functional.pad(V, pad)""",
         "numpy, other signs": """
 import numpy as np
 left, values, right = np.linalg.svd(X.numpy(), full_matrices=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.checks import checks, draw, result, same, slope, symmetric
+from helpers.checks import checks, draw, parts, result, same, slope, symmetric
 
 
 def test_draws_are_seeded_and_symmetric_where_promised():
@@ -48,6 +48,19 @@ def test_arrays_lists_and_tensors_that_ask_for_gradients_are_answers():
 def test_wrong_answers_are_told_what_is_wrong(answer, sentence):
     with pytest.raises(AssertionError, match=sentence):
         same(answer, torch.tensor([1.0, 2.0]), "x", {2: "Half of it is right."})
+
+
+def test_several_things_come_as_a_tuple_or_a_list():
+    assert parts((1, 2), 2, "two numbers: (a, b)") == parts([1, 2], 2, "two numbers: (a, b)") == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(None, "is None"), (torch.ones(2), "is a Tensor"), ((1, 2, 3), "has length 3"), ((1, None), "A part of yours is N")],
+)
+def test_what_is_not_as_many_things_is_told_which_are_asked_for(answer, why):
+    with pytest.raises(AssertionError, match=rf"Return two numbers: \(a, b\)\. .*{why}"):
+        parts(answer, 2, "two numbers: (a, b)")
 
 
 def test_a_number_off_by_a_known_factor_gets_its_hint():
