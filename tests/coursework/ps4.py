@@ -49,8 +49,11 @@ WRONG = {
         "smallest of all": ("norms[kept].min()", "norms.min()"),
         "squared norms": ("norms[kept].min().item()", "norms[kept].min().item() ** 2"),
         "squares against the threshold": ('steps=2000).U)', 'steps=2000).U) ** 2'),
-        "two in the other order": ("return dropped, ", "return *reversed((dropped, "),
-        "rows": ("column_norms(", "column_norms(*map(torch.t, ("),
+        "two in the other order": (
+            'return dropped, norms[kept].min().item() if kept.any() else float("inf")',
+            'return norms[kept].min().item() if kept.any() else float("inf"), dropped',
+        ),
+        "rows": ("column_norms(", "(lambda Z: Z.norm(dim=1))("),
         "no penalty": ("penalty=penalty, ", ""),
         "untrained": ("train(problem, U0, penalty=penalty, method=\"l-bfgs\", steps=2000).U", "U0"),
         "fails when nothing is kept": ('.item() if kept.any() else float("inf")', ""),

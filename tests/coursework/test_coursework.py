@@ -188,6 +188,8 @@ SAYS = {  # wrong answer: what its sentence says, and for ! what it must not say
     ("ps4", "count", "minus forgotten"): "!in the other order?",
     ("ps4", "band", "square root of β"): "split below the threshold",
     ("ps4", "band", "squares against the threshold"): "the squares",
+    ("ps4", "band", "two in the other order"): "the two in the other order",
+    ("ps4", "band", "rows"): "the rows of U",
     ("ps4", "band", "no penalty"): "a run without the penalty",
     ("ps4", "band", "untrained"): "U0, which are not trained",
     ("ps4", "band", "largest kept"): "the largest of the kept",

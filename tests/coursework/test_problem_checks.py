@@ -56,7 +56,7 @@ def test_several_things_come_as_a_tuple_or_a_list():
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(None, "is None"), (torch.ones(2), "is a Tensor"), ((1, 2, 3), "has length 3"), ((1, None), "A part of yours is N")],
+    [(None, "is None"), (torch.ones(2), "is a Tensor"), ((1, 2, 3), "has length 3"), ((1, None), "A part of yours")],
 )
 def test_what_is_not_as_many_things_is_told_which_are_asked_for(answer, why):
     with pytest.raises(AssertionError, match=rf"Return two numbers: \(a, b\)\. .*{why}"):
