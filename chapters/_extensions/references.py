@@ -23,6 +23,7 @@ FOUND = ("theorem", "lemma", "proposition", "corollary", "formula", "figure", "e
 CHAPTER = re.compile(r"chapters/0*(\d+)_\w+")
 NOTATION = "chapters/notation"
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
+NUMBERED = re.compile(rf"(?:{'|'.join(KINDS)}|Exercise|Figure|[Cc]hapter) \d+(?:\.\d+)?")
 LABEL = re.compile(rf"({'|'.join(KINDS)}|Exercise|Figure) (\d+\.\d+)\b")
 NUMBER, AND = r"\d+(?:\.\d+)?", r"(?:, and | and | or | to |, |–)"
 NAMED = re.compile(
@@ -193,7 +194,7 @@ def link(app, document, page):
             if len(found) > 1:
                 text.parent.replace(text, found)
     for reference in document.findall(nodes.reference):
-        if not reference["classes"] and LABEL.fullmatch(reference.astext()):
+        if not reference["classes"] and NUMBERED.fullmatch(reference.astext()):
             reference["classes"].append("numbered")  # written as a link already, as to theorems
     if chapter:
         link_symbols(document, int(chapter[1]), known, place)
