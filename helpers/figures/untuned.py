@@ -161,7 +161,7 @@ def spectrum(values, found):
     for (label, eigenvalues, resolution), shade, marker in zip(found, SHADES[::2], "^sD", strict=False):
         ax.plot(range(1, len(eigenvalues) + 1), eigenvalues, marker, color=shade, label=label)
         ax.axhline(resolution, color=shade, linestyle="--", linewidth=1)
-        ax.text(0.01, resolution, label.removeprefix("found at "), color=shade, va="bottom",
+        ax.text(0.01, resolution, label.removeprefix("found at "), color=shade, va="top",
                 transform=ax.get_yaxis_transform())  # fmt: skip
     decorate(ax, xlabel="number", ylabel="eigenvalue", yscale="log", legend=False)
     figure.legend(loc="outside upper center", ncols=2)  # the lines cross all of the axes
