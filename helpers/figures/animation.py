@@ -5,6 +5,7 @@ import io
 import re
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import HTML
 from matplotlib.animation import FuncAnimation
 from PIL import Image
@@ -12,6 +13,11 @@ from PIL import Image
 from helpers.arguments import integer
 
 COLORS = 16  # in a frame: enough for lines and labels, and a quarter of the bytes
+# under each frame lies the first, in print, too
+BEHIND = (
+    "max-width: 100%; background: url({}) 0 0 / 100% 100% content-box; -webkit-print-color-adjust: exact; "
+    "print-color-adjust: exact"
+)
 GLYPHS = {
     "Decrease speed": "−", "First frame": "|◂", "Previous frame": "◂", "Play backwards": "◀", "Pause": "❙❙",
     "Play": "▶", "Next frame": "▸", "Last frame": "▸|", "Increase speed": "+",
@@ -44,22 +50,35 @@ def _accessible(page, alt, name, width):
     """matplotlib's player with a description, names for its controls, a fixed id, and signs instead of an icon font
     that would come from the network; before its script has run it shows the last frame."""
     page = page.replace(re.search(r'id="_anim_img(\w+)"', page)[1], name)
-    page = re.sub(r'(?<=")data:image/png;base64,([^"]*)', _small, page)
+    page, first = _lighter(page)
     last = re.findall(r'"(data:image/webp;base64,[^"]*)"', page)[-1]
     page = re.sub(r"<link[^>]*font-awesome[^>]*>", "", page)
     # HTML wants a style first
     page = re.sub(r"\A(.*?)(<style>.*?</style>)(.*)\Z", r"<div>\2\1\3</div>", page, flags=re.S)
     page = page.replace('<script language="javascript">', "<script>")
-    page = page.replace("<img ", f'<img alt="{alt}" width="{width}" src="{last}" style="max-width: 100%" ')
+    page = page.replace("<img ", f'<img alt="{alt}" width="{width}" src="{last}" style="{BEHIND.format(first)}" ')
     page = page.replace('type="range"', 'type="range" aria-label="Frame" style="max-width: 100%"')
     for label, glyph in GLYPHS.items():
         page = re.sub(rf'(<button [^>]*aria-label="{label}"[^>]*>)\s*<i [^>]*></i>', rf"\1{glyph}", page)
     return page
 
 
-def _small(found):
-    """A frame with few colours, without further loss."""
-    frame = Image.open(io.BytesIO(base64.b64decode(found[1].replace("\\\n", "")))).convert("RGB")
-    packed = io.BytesIO()
-    frame.quantize(COLORS).convert("RGB").save(packed, "WEBP", lossless=True, quality=60)
-    return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
+def _lighter(page):
+    """The player with frames of few colours, which are transparent wherever they are like the first; and the first."""
+    found = re.findall(r'(?<=")data:image/png;base64,[^"]*', page)
+    frames = [np.asarray(Image.open(io.BytesIO(_bytes(frame))).convert("RGB")) for frame in found]
+    for text, frame in zip(found, frames, strict=True):
+        page = page.replace(text, _packed(frame, (frame != frames[0]).any(-1)))
+    return page, _packed(frames[0], np.ones(frames[0].shape[:2], bool))
+
+
+def _bytes(frame):
+    return base64.b64decode(frame.partition(",")[2].replace("\\\n", ""))
+
+
+def _packed(frame, opaque):
+    """A frame (height, width, 3) with few colours, without further loss, as text; opaque: its visible pixels."""
+    stream, few = io.BytesIO(), np.asarray(Image.fromarray(frame).quantize(COLORS).convert("RGB"))
+    seen = np.dstack([few * opaque[..., None], 255 * opaque]).astype(np.uint8)
+    Image.fromarray(seen).save(stream, "WEBP", lossless=True, quality=60)
+    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"

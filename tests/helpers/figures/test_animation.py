@@ -57,6 +57,17 @@ def test_frames_differ_and_the_last_one_shows_before_the_script_runs(page):
     assert re.search(r'<img [^>]*src="data:image/webp;base64,([^"]*)"', page)[1] in page.split("frames[3] =")[1]
 
 
+def test_a_frame_shows_what_differs_from_the_first_which_lies_behind(page):
+    behind = re.search(r"url\(data:image/webp;base64,([^)]*)\)", page)[1]
+    first = Image.open(io.BytesIO(base64.b64decode(behind))).convert("RGBA")
+    nothing, *_, last = (frame.convert("RGBA") for frame in frames(page))
+    assert first.getextrema()[3] == (255, 255)
+    assert nothing.getextrema()[3] == (0, 0)
+    grown = np.asarray(Image.alpha_composite(first, last))
+    assert (grown[30, 60] != np.asarray(first)[30, 60]).any()  # inside the bar
+    assert (grown[:10] == np.asarray(first)[:10]).all()  # above the axes
+
+
 def test_the_figure_is_closed(page):
     assert not plt.get_fignums()
 
