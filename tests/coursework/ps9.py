@@ -136,6 +136,18 @@ def closure():
 optimiser.step(closure)
 kept = (Z.square().sum(0) / 2).sqrt() > 0.2
 return Z.detach()[: len(W0), kept], Z.detach()[len(W0) :, kept]""",
+        "the targets overwritten, returned as a list": """
+y -= x @ W0.T
+W0.zero_()
+Z = [(0.2 * draw(size, k, seed=seed + size)).requires_grad_() for size in W0.shape]
+optimiser = torch.optim.Adam(Z, lr=0.03)
+for _ in range(900):
+    p = (Z[0].square().sum(0) + Z[1].square().sum(0)) / 2
+    loss = (x @ Z[1] @ Z[0].T - y).square().sum() / len(x) + strength * (p / torch.sqrt(p + 0.01)).sum()
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+return [part[:, p > 0.04] for part in Z]""",
         "gradients by hand": """
 U, V = 0.3 * draw(W0.shape[0], k, seed=seed), 0.3 * draw(W0.shape[1], k, seed=seed + 1)
 gram, cross = x.T @ x / len(x), (y - x @ W0.T).T @ x / len(x)
