@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 import torch
 
 from helpers import theory
@@ -16,7 +17,7 @@ def norm_histograms(norms, bins, expected, threshold):
     _, axes = plt.subplots(len(norms), 1, figsize=(5.4, 5.6), sharex=True)
     for ax, (name, values) in zip(axes, norms.items(), strict=True):
         runs, k = values.shape
-        ax.hist(values.flatten(), bins, weights=np.full(runs * k, 1 / runs), color=CAST[name]["color"], alpha=0.75)
+        sns.histplot(x=values.flatten(), bins=list(bins), weights=1 / runs, color=CAST[name]["color"], ax=ax)
         if name != "group Lasso":
             ax.plot((bins[1:] + bins[:-1]) / 2, expected, **line("theory", label="random frame"))
         decorate(ax, xlabel="", ylabel="columns", title=name, yscale="log", ylim=(0.02, 2 * k))
@@ -76,8 +77,8 @@ def paper_figure(x, shares, predicted, drawn, norms):
     decorate(left, xlabel="$x$", ylabel="share of columns with norm ≥ $x$ · largest")
     bins = np.linspace(0, 1.02 * max(values.max().item() for values in norms.values()), 40)
     for name, values in norms.items():
-        hatch = None if name == "group Lasso" else "////"  # in grey they are alike
-        right.hist(values, bins, color=CAST[name]["color"], edgecolor="white", hatch=hatch, linewidth=0, label=name)
+        looks = {"color": CAST[name]["color"], "alpha": 1, "hatch": None if name == "group Lasso" else "////"}
+        sns.histplot(x=values, bins=list(bins), linewidth=0, label=name, ax=right, **looks)  # hatched: alike in grey
     decorate(right, xlabel="column norm", ylabel="columns", yscale="log")
 
 
