@@ -113,7 +113,8 @@ def result(value, what, shape):
 
 def parts(answer, count, what):
     """An answer that is several things, as a tuple; what: "two matrices: (U, V)". AssertionError with that in a
-    sentence if the answer is no tuple or list of `count` things, or one of them is None."""
+    sentence if the answer is no tuple, list or array in one dimension of `count` things, or one of them is None."""
+    answer = answer.tolist() if getattr(answer, "ndim", 0) == 1 else answer
     if not isinstance(answer, tuple | list):
         raise AssertionError(f"Return {what}. Yours is {'None' if answer is None else 'a ' + type(answer).__name__}.")
     assert len(answer) == count, f"Return {what}. Yours has length {len(answer)}."
