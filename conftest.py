@@ -10,6 +10,7 @@ import matplotlib
 import nbformat
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbCell, IPyNbFile
 from notebooks import read
 from parametrised import none_of
@@ -19,6 +20,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 matplotlib.use("Agg")  # here only, not in the environment: the kernels that run chapters draw inline
 torch.set_num_threads(1)
+# no example fails because the machine is busy
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 # Modules whose tests take minutes, the longest first, before all the others: two processes end together.
