@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
 from matplotlib.animation import FuncAnimation
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from helpers.arguments import integer
 
@@ -64,11 +64,13 @@ def _accessible(page, alt, name, width):
 
 
 def _lighter(page):
-    """The player with frames of few colours, which are transparent wherever they are like the first; and the first."""
+    """The player with frames of few colours, which are transparent wherever they are like the first, two pixels around
+    each change excepted, or a browser that scales them lets the first shine through at edges; and the first."""
     found = re.findall(r'(?<=")data:image/png;base64,[^"]*', page)
     frames = [np.asarray(Image.open(io.BytesIO(_bytes(frame))).convert("RGB")) for frame in found]
     for text, frame in zip(found, frames, strict=True):
-        page = page.replace(text, _packed(frame, (frame != frames[0]).any(-1)))
+        changed = Image.fromarray(255 * (frame != frames[0]).any(-1).astype(np.uint8)).filter(ImageFilter.MaxFilter(5))
+        page = page.replace(text, _packed(frame, np.asarray(changed) > 0))
     return page, _packed(frames[0], np.ones(frames[0].shape[:2], bool))
 
 
