@@ -463,9 +463,11 @@ def test_gradient_descent_turns_as_slowly_as_predicted():
 # Theorem 2.9
 
 
-def softest(seed, d, p, s, c, steep=1e7):
+def softest(seed, d, p, s, c):
     """Two columns of squared norms p, s (times β = .01) at an angle of cosine c, under the loss K‖X − T‖² whose
-    gradient cancels the penalty's best: ε and γ are as small as can be. Returns ε, γ, v and λ."""
+    gradient cancels the penalty's best: ε and γ are as small as can be. Returns ε, γ, v and λ.
+
+    K = 10⁵/v² is so steep that a steeper one would change nothing, and no steeper: rounding grows with K."""
     beta, strength = 0.01, 0.1
     frame = orthogonal(d, seed)[:, :2]
     lengths = (beta * torch.tensor([p, s], dtype=frame.dtype)).sqrt()
@@ -476,9 +478,10 @@ def softest(seed, d, p, s, c, steep=1e7):
     units = units + units.mT
     x = U.square().sum(0)
     pull = 2 * strength * (x + 2 * beta) / (2 * (x + beta) ** 1.5) * U
-    weights = torch.linalg.lstsq(2 * (units @ U).flatten(1).T, -pull.flatten()[:, None]).solution[:, 0]
+    weights = -torch.linalg.pinv(2 * (units @ U).flatten(1).T, rtol=1e-10) @ pull.flatten()
     slope = torch.einsum("i,iab->ab", weights, units)
     epsilon = (2 * slope @ U + pull).norm()
+    steep = 1e5 / lengths.min().square()
     problem = Softest(U @ U.T - slope / (2 * steep), steep)
     gamma = (-least(problem, GroupLasso(strength, beta), U)).clamp(min=0)
     return epsilon, gamma, lengths.min(), strength
