@@ -18,7 +18,7 @@ def cells(markdown):
     [
         (2.0, "2"), (20_000.0, "20000"), (-3, "−3"), (12345.67, "12346"), (0.123456, "0.1235"), (-0.5, "−0.5"),
         (1.5e-7, r"$1.5\cdot10^{-7}$"), (1e-9, "$10^{-9}$"), (-2.5e-8, r"$-2.5\cdot10^{-8}$"), (math.nan, "—"),
-        (math.inf, "∞"), (True, "yes"), (3e12, r"$3\cdot10^{12}$"),
+        (math.inf, "∞"), (-math.inf, "−∞"), (True, "yes"), (3e12, r"$3\cdot10^{12}$"),
     ],
 )  # fmt: skip
 def test_a_number_is_written_as_in_print(value, text):
