@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+from helpers.objective import Objective
 from helpers.tables import number, table
 
 
@@ -43,6 +44,31 @@ def step(claim, left, relation, right):
 def ranked(x):
     """Σ_i i x_i for x (n,): one number that tells vectors apart, for a step that says two of them are equal."""
     return (torch.arange(1, len(x) + 1) * x).sum()
+
+
+def derivatives(path):
+    """The first and the second derivative at 0 of a function of one number, a float64 tensor, by autograd."""
+    zero = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    (first,) = torch.autograd.grad(path(zero), zero, create_graph=True)
+    return first.detach(), torch.autograd.grad(first, zero)[0]
+
+
+def second_derivative(problem, penalty, U, V):
+    """∇²F(U)[V, V] for F = f + penalty, U and V of shape (d, k): a number."""
+    return (V * Objective(problem, penalty).hessian_vector(U, V)).sum()
+
+
+def putting_back(problem, penalty, U, i):
+    """The second derivative of F at U (d, k) with column i set to zero, along the direction that the column had."""
+    fewer, push = U.clone(), torch.zeros_like(U)
+    push[:, i], fewer[:, i] = U[:, i] / U[:, i].norm(), 0
+    return second_derivative(problem, penalty, fewer, push)
+
+
+def projectors(S):
+    """The projector P on the range of S (d, m), and I − P: two (d, d) matrices."""
+    P = S @ torch.linalg.pinv(S)
+    return P, torch.eye(len(P)).to(P) - P
 
 
 def show(steps):

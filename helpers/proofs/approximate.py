@@ -10,14 +10,14 @@ import torch
 
 from helpers import theory
 from helpers.isometry import column_curvatures
-from helpers.proofs import step
-from helpers.proofs.gap import derivatives, scales
+from helpers.proofs import projectors, step
+from helpers.proofs.gap import derivatives
 from helpers.proofs.points import ZERO
 
 
 def scaling(point, i):
     """Lemma 4.12 for a column i: F along u_i → (1 + t)u_i; an empty list unless its norm v is in (1e-6, 2√β]."""
-    u, (lam, beta) = point.U[:, i], scales(point)
+    u, (lam, beta) = point.U[:, i], point.scales
     if not ZERO < u.norm() <= point.penalty.threshold:
         return []
     v, kappa = u.norm(), column_curvatures(point.problem, point.U[:, [i]])[0].item()
@@ -40,7 +40,7 @@ def scaling(point, i):
 def count(point):
     """Theorem 4.14 (ii): the direction x = Wb of its proof, from the first r + 1 columns of S; an empty list unless
     m > r and ρ < 1."""
-    problem, r, c, (lam, beta) = point.problem, point.problem.r, point.c, scales(point)
+    problem, r, c, (lam, beta) = point.problem, point.problem.r, point.c, point.scales
     some, rho = point.S[:, : r + 1], r * point.cosine
     if point.m <= r or rho >= 1:
         return []
@@ -75,13 +75,12 @@ def count(point):
 def closeness(point):
     """Theorem 4.14 (iii) with α and ᾱ as they are at this Δ; an empty list unless 0 < m < k and ρ' < 1."""
     problem, S, difference = point.problem, point.S, point.difference
-    (lam, beta), rho, m = scales(point), (point.m - 1) * point.cosine, point.m
+    (lam, beta), rho, m = point.scales, (point.m - 1) * point.cosine, point.m
     if not 0 < m < point.U.shape[1] or rho >= 1:
         return []
     slope, size, p = problem.matrix_gradient(point.U), point.error, S.square().sum(0)
     pinv, slopes, small = torch.linalg.pinv(S), point.penalty.dh(p), point.U[:, ~point.kept]
-    P = S @ pinv
-    rest = torch.eye(problem.d, dtype=P.dtype) - P
+    _, rest = projectors(S)
     missed, noise = rest @ problem.M @ rest, (problem.noise_matrix * difference).sum()
     extra = (problem.curvature(small @ small.T) * difference).sum()
     inside = (slope * (difference - rest @ difference @ rest)).sum()

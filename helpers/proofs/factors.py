@@ -7,9 +7,10 @@ column norms of Z, σ_j(X) the singular values. Each function returns a list of 
 import torch
 
 from helpers import theory
+from helpers.arguments import generator
 from helpers.factors import split
 from helpers.objective import Objective
-from helpers.proofs import ranked, step
+from helpers.proofs import derivatives, putting_back, ranked, second_derivative, step
 
 NONZERO = 1e-9  # a squared column norm below it is zero but for rounding
 
@@ -59,9 +60,7 @@ def bend(problem, Z, i):
     U, V = split(Z[:, [i]], problem.rows)
     E, X = U @ V.mT, problem.product(Z)
     E = E / torch.linalg.matrix_norm(E)
-    t = torch.zeros((), dtype=Z.dtype, requires_grad=True)
-    (first,) = torch.autograd.grad(problem.of(X + t * E), t, create_graph=True)
-    return torch.autograd.grad(first, t)[0].item()
+    return derivatives(lambda t: problem.of(X + t * E))[1].item()
 
 
 def gap(problem, penalty, Z):
@@ -71,7 +70,7 @@ def gap(problem, penalty, Z):
     kappa = bend(problem, Z, i) / 2
     way = torch.zeros_like(Z)
     way[:, i] = Z[:, i]
-    second = (way * Objective(problem, penalty).hessian_vector(Z, way)).sum()
+    second = second_derivative(problem, penalty, Z, way)
     size, dip = penalty.strength * -penalty.d2h(p[i]), 4 * p[i] ** 2
     edge = theory.gap_edge(penalty.strength, kappa, penalty.smoothing)
     return [
@@ -105,9 +104,8 @@ def benign(problem, penalty, Z):
     """Theorem 9.5 at a second-order stationary point Z of ‖X − M‖_F² with a penalty, and at Z without column r."""
     p, order = Z.square().sum(0).sort(descending=True)
     r, sizes = problem.r, torch.linalg.svdvals(problem.M)
-    return _spectrum(problem, penalty, Z, p[:r], sizes, order) + _escape(
-        problem, penalty, Z, order[r - 1], sizes[r - 1], problem.r
-    )
+    found = _spectrum(problem, penalty, Z, p[:r], sizes, order)
+    return [*found, *_escape(problem, penalty, Z, order[r - 1], sizes[r - 1], r)]
 
 
 def signed(problem, penalty, U):
@@ -138,9 +136,7 @@ def _spectrum(problem, penalty, Z, p, sizes, order):
 
 def _escape(problem, penalty, Z, i, size, r):
     """Without column i, putting it back along its direction has the second derivative 2(λ/√β − 2σ_r)."""
-    fewer, push = Z.clone(), torch.zeros_like(Z)
-    push[:, i], fewer[:, i] = Z[:, i] / Z[:, i].norm(), 0
-    second = (push * Objective(problem, penalty).hessian_vector(fewer, push)).sum()
+    second = putting_back(problem, penalty, Z, i)
     flat = 2 * theory.certificate_level(penalty.strength, penalty.smoothing) - 4 * size
     return [
         step(rf"without column {r}: second derivative $2(\lambda/\sqrt\beta - 2\sigma_r)$", second, "=", flat),
@@ -174,5 +170,5 @@ def unseen(problem, seen):
 
 
 def _unit(n, seed):
-    x = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    x = torch.randn(n, generator=generator(seed), dtype=torch.float64)
     return x / x.norm()

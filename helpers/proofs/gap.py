@@ -12,7 +12,7 @@ from helpers import theory
 from helpers.arguments import generator
 from helpers.isometry import column_curvatures
 from helpers.objective import Objective
-from helpers.proofs import step
+from helpers.proofs import projectors, second_derivative, step
 
 
 def scaling(point, i):
@@ -64,12 +64,11 @@ def certificate(point):
     level = theory.certificate_level(lam, beta, gamma=point.gamma, tau=p.sqrt().item(), kappa=point.kappa)
     if point.exact:
         return [
-            step(
-                r"$F''(0) = 2v^\top\nabla f(X)v + 2\lambda/\sqrt\beta$", second, "=", 2 * (v @ slope @ v) + 2 * level
-            ),
+            step(r"$F''(0) = 2v^\top\nabla f(X)v + 2\lambda/\sqrt\beta$", second, "=",
+                  2 * (v @ slope @ v) + 2 * level),
             step(r"$0 \le F''(0)$", 0, "≤", second),
             step(r"$-\lambda/\sqrt\beta \le \lambda_{\min}(\nabla f(X))$", -level, "≤", v @ slope @ v),
-        ]
+        ]  # fmt: skip
     whole = 2 * (v @ slope @ v + spread + lam * (dh - 2 * bend * (u @ v) ** 2))
     return [
         step(r"$F''(0) = 2v^\top\nabla f(X)v + \frac2n\lVert\mathcal{A}(uv^\top + vu^\top)\rVert^2 + 2\lambda h'(p_j) "
@@ -84,10 +83,10 @@ def certificate(point):
 def training_loss(point):
     """Theorem 4.6 at a point with a zero column; (ii) where its hypothesis holds."""
     problem, X, slope = point.problem, point.U @ point.U.T, point.problem.matrix_gradient(point.U)
-    p, spread, (lam, beta) = point.S.square().sum(0), point.alpha * point.error**2, scales(point)
+    p, spread, (lam, beta) = point.S.square().sum(0), point.alpha * point.error**2, point.scales
     shrinking, level = lam * (p * point.penalty.dh(p)).sum(), lam / beta**0.5
     loss, truth_loss, trace = problem.loss(point.U), problem.loss(problem.U_star).item(), problem.M.trace().item()
-    P, rest = _projectors(point)
+    P, rest = projectors(point.S)
     inside, across = (P @ point.difference @ P).norm(), (rest @ point.difference).norm()
     gain = (slope * point.difference).sum()
     excess = theory.fit_excess(point.p, problem.mu_r, lam, beta, point.alpha)
@@ -110,8 +109,8 @@ def training_loss(point):
 def closeness(point):
     """Theorem 4.7 at a point with a zero column, with α as it is at this Δ."""
     problem, difference, slope = point.problem, point.difference, point.problem.matrix_gradient(point.U)
-    (lam, beta), size, p = scales(point), point.error, point.S.square().sum(0)
-    (P, rest), W, slopes = _projectors(point), point.S / p.sqrt(), point.penalty.dh(p)
+    (lam, beta), size, p = point.scales, point.error, point.S.square().sum(0)
+    (P, rest), W, slopes = projectors(point.S), point.S / p.sqrt(), point.penalty.dh(p)
     missed, noise = rest @ problem.M @ rest, (problem.noise_matrix * difference).sum()
     inside = -lam * ((W * slopes) @ W.T * difference).sum()
     args = (point.p, problem.r, problem.mu_r, lam, beta)
@@ -138,7 +137,7 @@ def closeness(point):
 def count(point):
     """Theorem 4.8 where the count is not r: the direction x of its proof, and the condition that it breaks; an empty
     list where m = r."""
-    problem, r, (lam, beta), c = point.problem, point.problem.r, scales(point), point.c
+    problem, r, (lam, beta), c = point.problem, point.problem.r, point.scales, point.c
     slope, E, frame = problem.matrix_gradient(point.U), point.E, torch.linalg.qr(point.problem.U_star).Q
     W = point.S / point.S.norm(dim=0)
     least, most = theory.count_thresholds(problem.mu_r, lam, beta, ensemble=problem.ensemble)
@@ -169,14 +168,14 @@ def count(point):
 
 def after_count(point):
     """Theorem 4.11; an empty list unless m = r and ‖E‖ < 2c g_min."""
-    problem, r, c, (lam, beta) = point.problem, point.problem.r, point.c, scales(point)
+    problem, r, c, (lam, beta) = point.problem, point.problem.r, point.c, point.scales
     size = torch.linalg.matrix_norm(point.E, 2).item()
     if point.m != r or size >= 2 * c * theory.g_min(lam / c, beta):
         return []
     W, p, E = point.S / point.S.norm(dim=0), point.S.square().sum(0), point.E / c
     g, e = p + lam / (2 * c) * point.penalty.dh(p), size / c
     q = e**2 / (4 * theory.g_min(lam / c, beta) - 2 * e)
-    P, rest = _projectors(point)
+    P, rest = projectors(point.S)
     border, corner = E - rest @ E @ rest, rest @ problem.M @ rest
     schur = rest @ E @ W @ torch.linalg.inv(torch.diag(g) + W.T @ E @ W / 2) @ W.T @ E @ rest / 4
     mu = torch.linalg.eigvalsh(problem.M).flip(0)[:r]
@@ -194,23 +193,13 @@ def after_count(point):
     ]  # fmt: skip
 
 
-def scales(point):
-    """λ and β of (4.1)."""
-    return point.penalty.strength, point.penalty.smoothing
-
-
 def _penalty_at(point, p):  # λ, β, h'(p), |h''(p)|
-    return *scales(point), point.penalty.dh(p), -point.penalty.d2h(p)
-
-
-def _projectors(point):
-    """P on the range of X_S, and P' = I − P."""
-    P = point.S @ torch.linalg.pinv(point.S)
-    return P, torch.eye(point.problem.d, dtype=P.dtype) - P
+    return *point.scales, point.penalty.dh(p), -point.penalty.d2h(p)
 
 
 def derivatives(point, i, v):
     """First and second derivative of F (4.1) along tv added to column i."""
-    F, along = Objective(point.problem, point.penalty), torch.zeros_like(point.U)
+    along = torch.zeros_like(point.U)
     along[:, i] = v
-    return (along * F.gradient(point.U)).sum(), (along * F.hessian_vector(point.U, along)).sum()
+    first = (along * Objective(point.problem, point.penalty).gradient(point.U)).sum()
+    return first, second_derivative(point.problem, point.penalty, point.U, along)

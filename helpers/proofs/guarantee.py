@@ -7,13 +7,12 @@ import torch
 from helpers import theory
 from helpers.isometry import column_curvatures
 from helpers.proofs import step
-from helpers.proofs.gap import scales
 
 
 def a_priori(point):
     """Theorem 4.15 at an exact point in the window of (4.4), with δ the largest deviation of ‖𝒜(X)‖²/n from ‖X‖_F² = 1
     at any rank, read off the Gram matrix of the measurements (d small); an empty list at other points."""
-    problem, (lam, beta) = point.problem, scales(point)
+    problem, (lam, beta) = point.problem, point.scales
     p = point.S.square().sum(0)
     if lam < theory.threshold_strength(beta, column_curvatures(problem, point.S).max().item()):
         return []

@@ -46,8 +46,7 @@ class Check(NamedTuple):
 
 def gap_checks(point):
     """At an exact point Lemma 4.1 and Corollary 4.3, at an approximate one Lemma 4.12."""
-    penalty, norms = point.penalty, column_norms(point.U)
-    strength, smoothing, threshold = penalty.strength, penalty.smoothing, penalty.threshold
+    (strength, smoothing), threshold, norms = point.scales, point.penalty.threshold, column_norms(point.U)
     looked_at = point.kept if point.exact else ~point.kept & (norms > ZERO)
     kappa = column_curvatures(point.problem, point.U[:, looked_at]).max().item() if looked_at.any() else point.kappa
     if not point.exact:
@@ -67,7 +66,7 @@ def gap_checks(point):
 
 def fit_bounds(point):
     """The two bounds of Theorem 4.6 on the training loss f(X) at an exact point: first order, second order."""
-    problem, strength, smoothing = point.problem, point.penalty.strength, point.penalty.smoothing
+    problem, (strength, smoothing) = point.problem, point.scales
     truth_loss, spread = problem.loss(problem.U_star).item(), point.alpha * point.error**2
     shrinking = float(strength * (point.p * theory.dh(point.p, smoothing)).sum()) if point.m else 0.0
     first = theory.fit_bound(truth_loss, problem.M.trace().item(), strength, smoothing) - shrinking - spread
@@ -86,7 +85,7 @@ def error_bound(point):
     if not rest:
         return math.inf
     return theory.closeness_bound(
-        point.p, point.problem.r, point.problem.mu_r, point.penalty.strength, point.penalty.smoothing,
+        point.p, point.problem.r, point.problem.mu_r, *point.scales,
         nu=point.problem.nu, alpha=point.alpha, upper=max(point.kappa, point.alpha), small=rest, tau=point.tau,
         rho=max(point.m - 1, 0) * point.cosine, eps=point.epsilon, gamma=point.gamma,
     )  # fmt: skip
@@ -115,7 +114,7 @@ def count_checks(point):
     """Theorem 4.8, or 4.14 (i) and (ii): at least r columns, at most r columns."""
     r, (on, off) = point.problem.r, point.deviations
     least, most = theory.count_thresholds(
-        point.problem.mu_r, point.penalty.strength, point.penalty.smoothing, ensemble=point.problem.ensemble,
+        point.problem.mu_r, *point.scales, ensemble=point.problem.ensemble,
         eps=point.epsilon, gamma=point.gamma, tau=point.tau, rho=r * point.cosine, kappa=point.kappa,
     )  # fmt: skip
     number_, names = "4.8", (
@@ -133,7 +132,7 @@ def count_checks(point):
 
 def after_count_check(point):
     """Theorem 4.11 at an exact point: with m = r, ‖E‖ < 2c g_min bounds ‖X − M‖_F."""
-    strength, smoothing = point.penalty.strength, point.penalty.smoothing
+    strength, smoothing = point.scales
     size = torch.linalg.matrix_norm(point.E, 2).item()
     right, bound = -math.inf, math.inf
     if point.m == point.problem.r:

@@ -11,7 +11,7 @@ import torch
 from helpers import theory
 from helpers.certificates import gradient_norm, smallest_eigenvalue
 from helpers.objective import Objective
-from helpers.proofs import ranked, step
+from helpers.proofs import derivatives, putting_back, ranked, second_derivative, step
 from helpers.rotations import rotate
 
 
@@ -36,7 +36,7 @@ def schatten(penalty, U):
 def rotation(problem, penalty, U, i, j):
     """Lemma 2.2: the derivatives at θ = 0 of F along the orbit, by autograd and by the formulas of the proof."""
     p, s, q = _pair(U, i, j)
-    first, second = _along(lambda angle: _value(problem, penalty, rotate(U, i, j, angle)), U)
+    first, second = derivatives(lambda angle: _value(problem, penalty, rotate(U, i, j, angle)))
     level, d1, d2 = penalty.strength, penalty.dh, penalty.d2h
     slope = 2 * level * q * (d1(p) - d1(s))
     curve = level * (4 * q**2 * (d2(p) + d2(s)) - 2 * (p - s) * (d1(p) - d1(s)))
@@ -54,11 +54,7 @@ def benign(problem, penalty, U):
     mu = torch.linalg.eigvalsh(problem.M).flip(0)[: problem.r]
     g = p + penalty.strength / 2 * penalty.dh(p)
     image = problem.M @ columns
-    fewer = U.clone()
-    fewer[:, order[problem.r - 1]] = 0
-    push = torch.zeros_like(U)
-    push[:, order[problem.r - 1]] = columns[:, -1] / p[-1].sqrt()
-    bend = (push * Objective(problem, penalty).hessian_vector(fewer, push)).sum()
+    bend = putting_back(problem, penalty, U, order[problem.r - 1])
     root = theory.shrunk_eigenvalue(mu[-1].item(), penalty.strength, penalty.smoothing)
     flat = 2 * penalty.strength * penalty.dh(torch.zeros_like(mu[-1])) - 4 * mu[-1]
     return [
@@ -108,7 +104,7 @@ def slow_rotation(problem, penalty, U, i, j, theta):
     that step U is a minimiser of a `Population`)."""
     p, s, _ = _pair(U, i, j)
     orbit = rotate(U, i, j, theta)
-    first, _ = _along(lambda angle: _value(problem, penalty, rotate(U, i, j, theta + angle)), U)
+    first, _ = derivatives(lambda angle: _value(problem, penalty, rotate(U, i, j, theta + angle)))
     large = p * math.cos(theta) ** 2 + s * math.sin(theta) ** 2
     pull = penalty.dh(p + s - large) - penalty.dh(large)
     tangent = torch.zeros_like(U)
@@ -166,7 +162,7 @@ def too_few(problem, penalty, U):
     best = theory.psi(x, kept, *scale).sum() + mu[k:].square().sum().item()
     turn = torch.zeros_like(U)
     turn[:, order[-1]] = p[-1].sqrt() * torch.linalg.eigh(problem.M).eigenvectors[:, -k - 1]
-    bend = (turn * Objective(problem, penalty).hessian_vector(U, turn)).sum()
+    bend = second_derivative(problem, penalty, U, turn)
     slope = 4 * p[-1] * (mu[k - 1] - mu[k])
     return [
         step(r"$g(p_i) = \mu_i$, $i \le k$", ranked(p + penalty.strength / 2 * penalty.dh(p)), "=", ranked(mu[:k])),
@@ -182,10 +178,3 @@ def _pair(U, i, j):
 
 def _value(problem, penalty, U):
     return Objective(problem, penalty).value(U)
-
-
-def _along(path, like):
-    """First and second derivative at 0 of a function of one number, by autograd."""
-    zero = torch.zeros((), dtype=like.dtype, requires_grad=True)
-    (first,) = torch.autograd.grad(path(zero), zero, create_graph=True)
-    return first.detach(), torch.autograd.grad(first, zero)[0]

@@ -15,6 +15,7 @@ from helpers.arguments import number, tensor
 from helpers.certificates import certificate
 from helpers.isometry import column_curvatures, extreme_ratio, isometry_ratio
 from helpers.objective import Objective
+from helpers.proofs import projectors
 from helpers.pruning import column_norms
 from helpers.rotations import largest_cosine
 from helpers.training import gaussian_init
@@ -58,6 +59,11 @@ class Point:
     def c(self):
         """c of (4.6): 1 for Gaussian data, 2 for rank-one data."""
         return theory.mean_factor(self.problem.ensemble)
+
+    @property
+    def scales(self):
+        """λ and β of (4.1)."""
+        return self.penalty.strength, self.penalty.smoothing
 
     @cached_property
     def kept(self):
@@ -114,8 +120,7 @@ class Point:
     @cached_property
     def deviations(self):
         """λ_max(QEQ) and λ_max(−Q′EQ′), both at least 0."""
-        Q = self.problem.U_star @ torch.linalg.pinv(self.problem.U_star)
-        rest = torch.eye(self.problem.d).to(Q) - Q
+        Q, rest = projectors(self.problem.U_star)
         return [torch.linalg.eigvalsh(matrix)[-1].item() for matrix in (Q @ self.E @ Q, -rest @ self.E @ rest)]
 
 

@@ -15,7 +15,7 @@ from helpers import theory
 from helpers.arguments import number
 from helpers.networks import QuadraticNetwork
 from helpers.objective import Objective
-from helpers.proofs import ranked, step
+from helpers.proofs import derivatives, projectors, putting_back, ranked, step
 from helpers.proofs.tuning import on_tangent
 from helpers.rotations import tangent_basis
 
@@ -102,10 +102,8 @@ def null_directions(problem, penalty, U):
     plane = torch.zeros_like(problem.M)
     plane[-1, 0], plane[0, -1] = 1.0, -1.0
     turn = frame @ plane @ frame.T
-    angle = torch.zeros((), dtype=U.dtype, requires_grad=True)
-    turned = Objective(problem, penalty).value(torch.linalg.matrix_exp(angle * turn) @ U)
-    (slope,) = torch.autograd.grad(turned, angle, create_graph=True)
-    (bend,) = torch.autograd.grad(slope, angle)
+    F = Objective(problem, penalty)
+    _, bend = derivatives(lambda angle: F.value(torch.linalg.matrix_exp(angle * turn) @ U))
     stationary = (p - half + penalty.strength / 4 * penalty.dh(p)) * columns
     steps = [
         step(r"$Mu_i = (p_i - \frac T2 + \frac\lambda4h'(p_i))u_i$: norm of the difference",
@@ -127,15 +125,11 @@ def null_directions(problem, penalty, U):
 def benign(problem, penalty, U):
     """Theorem 6.5 at a second-order stationary point U with r nonzero columns, and at U without its smallest one."""
     p, order = U.square().sum(0).sort(descending=True)
-    p, columns = p[: problem.r], U[:, order[: problem.r]]
-    mu = torch.linalg.eigvalsh(problem.M).flip(0)[: problem.r]
+    p, mu = p[: problem.r], torch.linalg.eigvalsh(problem.M).flip(0)[: problem.r]
     half = penalty.strength * penalty.dh(p).sum() / (4 * problem.r + 8)
     roots = torch.from_numpy(theory.shrunk_spectrum_rank_one(mu.numpy(), penalty.strength, penalty.smoothing))
-    fewer, push = U.clone(), torch.zeros_like(U)
-    fewer[:, order[problem.r - 1]] = 0
-    push[:, order[problem.r - 1]] = columns[:, -1] / p[-1].sqrt()
-    bend = (push * Objective(problem, penalty).hessian_vector(fewer, push)).sum()
-    trace = problem.M.trace() - fewer.square().sum()
+    bend = putting_back(problem, penalty, U, order[problem.r - 1])
+    trace = problem.M.trace() - U.square().sum() + p[-1]
     edge = penalty.strength / penalty.smoothing**0.5
     return [
         step(r"$p_i + \frac\lambda4h'(p_i) = \mu_i + \frac T2$, both sides weighted by $i$ and summed",
@@ -194,7 +188,7 @@ def noise(problem):
     """Corollary 6.8 at the M of a rank-one problem: the form 2‖ξ‖² + (tr ξ)² on T_M, and its inverse."""
     U, d, r = problem.U_star, problem.d, problem.r
     fisher = _form(U)
-    along = (U @ torch.linalg.pinv(U) * tangent_basis(U)).sum((-2, -1)) / r**0.5
+    along = (projectors(U)[0] * tangent_basis(U)).sum((-2, -1)) / r**0.5
     inverse = torch.linalg.inv(fisher)
     return [
         step(r"the form at $P/\sqrt r$", along @ fisher @ along, "=", 2.0 + r),
@@ -214,7 +208,7 @@ def sample_correction(problem):
     zeta = problem.measure(tangent_basis(U)).T
     B, S = torch.linalg.inv(_form(U)), zeta.T @ zeta / problem.n
     D = B @ (S - _form(U))
-    g = (problem.design @ (U @ torch.linalg.pinv(U)) * problem.design).sum(1)
+    g = (problem.design @ projectors(U)[0] * problem.design).sum(1)
     z = problem.design.square().sum(1) - g
     q = [2.0**-j * (g**2 + 2 * g * z - g**2 / r) + (2.0 + r) ** -j * g**2 / r for j in (1, 2)]
     direct = [((zeta @ power) * zeta).sum(1) for power in (B, B @ B)]

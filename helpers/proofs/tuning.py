@@ -5,9 +5,10 @@ Throughout, P is the projector on the range of M, and T the space of symmetric �
 
 import torch
 from scipy import integrate
+from torch.linalg import norm
 
 from helpers.arguments import number, tensor
-from helpers.proofs import Step
+from helpers.proofs import projectors, step
 from helpers.rotations import tangent_basis
 from helpers.theory import crawl_error, degrees_of_freedom, largest_step, linear_rate, unpruned_dimensions
 
@@ -54,27 +55,27 @@ def tilt(problem, V):
     return (-torch.linalg.eigvalsh(problem.matrix_gradient(V))[..., 0]).clamp(min=0)
 
 
-def linearised_step(problem, step):
-    """Theorem 5.1 for a population `problem` and η = `step`: the derivative J at M of the step X → X⁺, on T."""
+def linearised_step(problem, eta):
+    """Theorem 5.1 for a population `problem` and the step η = `eta`: the derivative J at M of the step X → X⁺, on T."""
     U, M, mu = problem.U_star, problem.M, torch.linalg.svdvals(problem.U_star) ** 2
 
     def derivative(xi):
-        return xi - 2 * step * (problem.curvature(xi) @ M + M @ problem.curvature(xi))
+        return xi - 2 * eta * (problem.curvature(xi) @ M + M @ problem.curvature(xi))
 
-    Q = torch.eye(problem.d).to(M) - U @ torch.linalg.pinv(U)
-    leak = torch.linalg.matrix_norm(Q @ derivative(tangent_basis(U)) @ Q).max().item()
+    _, Q = projectors(U)
+    leak = torch.linalg.matrix_norm(Q @ derivative(tangent_basis(U)) @ Q).max()
     modes, gaussian = torch.linalg.eigvals(on_tangent(U, derivative)), problem.ensemble == "gaussian"
-    slow = (4 if gaussian else 8) * mu[-1].item()
+    slow = (4 if gaussian else 8) * mu[-1]
     fast = 2 / largest_step(mu.numpy(), ensemble=problem.ensemble)
-    most = 8 * (mu[0] if gaussian else 2 * mu[0] + mu.sum()).item()
-    rate = float(linear_rate(mu.numpy(), step, ensemble=problem.ensemble))
+    most = 8 * (mu[0] if gaussian else 2 * mu[0] + mu.sum())
+    rate = linear_rate(mu.numpy(), eta, ensemble=problem.ensemble)
     return [
-        Step(r"$\lVert(I - P)\,J\xi\,(I - P)\rVert$ is zero", leak, "≤", ROUNDING),
-        Step(r"$\sum_i\lvert\mathrm{Im}\,\lambda_i(J)\rvert$ is zero", modes.imag.abs().sum().item(), "≤", ROUNDING),
-        Step(r"$b \le 8\mu_1$, or $8(2\mu_1 + \mathrm{tr}\,M)$", fast, "≤", most),
-        Step(r"$\lambda_{\max}(J) = 1 - \eta a$", modes.real.max().item(), "=", 1 - step * slow),
-        Step(r"$\lambda_{\min}(J) = 1 - \eta b$", modes.real.min().item(), "=", 1 - step * fast),
-        Step(r"$\max_i\lvert\lambda_i(J)\rvert = \rho(\eta)$", modes.abs().max().item(), "=", rate),
+        step(r"$\lVert(I - P)\,J\xi\,(I - P)\rVert$ is zero", leak, "≤", ROUNDING),
+        step(r"$\sum_i\lvert\mathrm{Im}\,\lambda_i(J)\rvert$ is zero", modes.imag.abs().sum(), "≤", ROUNDING),
+        step(r"$b \le 8\mu_1$, or $8(2\mu_1 + \mathrm{tr}\,M)$", fast, "≤", most),
+        step(r"$\lambda_{\max}(J) = 1 - \eta a$", modes.real.max(), "=", 1 - eta * slow),
+        step(r"$\lambda_{\min}(J) = 1 - \eta b$", modes.real.min(), "=", 1 - eta * fast),
+        step(r"$\max_i\lvert\lambda_i(J)\rvert = \rho(\eta)$", modes.abs().max(), "=", rate),
     ]
 
 
@@ -93,19 +94,19 @@ def solved_flow(M, U0, r, t):
     s = slow_values(M, U0, r)
     B = Y @ torch.linalg.svd(V).Vh[r:].T
     slow = B @ torch.linalg.solve(torch.eye(B.shape[1]).to(B) + 8 * t * B.T @ B, B.T)
-    law, X, other = float(crawl_error(t, s)), flow(M, U0, t), _integrated(M, U0, t)
+    law, X, other = crawl_error(t, s), flow(M, U0, t), _integrated(M, U0, t)
     blocks = frame.T @ (X - M) @ frame
-    fast = _norm(blocks[:r, :r]) + 2**0.5 * _norm(blocks[:r, r:]) + _norm(K @ rest @ K.T)
+    fast = norm(blocks[:r, :r]) + 2**0.5 * norm(blocks[:r, r:]) + norm(K @ rest @ K.T)
     tail = r"$\lVert YS^{-1}Y^\top\rVert = \lVert\mathrm{slow} + K(E + G^{-1})^{-1}K^\top\rVert$"
     return [
-        Step(r"$\lVert X(t) - X'(t)\rVert$ is zero", _norm(X - other), "≤", ROUNDING),
-        Step(r"$\lVert VS^{-1}V^\top\rVert = \lVert(E + G^{-1})^{-1}\rVert$",
-             _norm(V @ S_inverse @ V.T), "=", _norm(rest)),
-        Step(tail, _norm(Y @ S_inverse @ Y.T), "=", _norm(slow + K @ rest @ K.T)),
-        Step(r"$\lVert\mathrm{slow}\rVert = \bigl(\sum_i(8t + s_i^{-2})^{-2}\bigr)^{1/2}$", _norm(slow), "=", law),
-        Step(r"$\mathrm{rank}\,U_0 - r = m - r$", float(torch.linalg.matrix_rank(U0)) - r, "=", float(len(s))),
-        Step(r"$\bigl\lvert\lVert X - M\rVert - \lVert\mathrm{slow}\rVert\bigr\rvert \le$ the fast blocks",
-             abs(_norm(X - M) - law), "≤", fast),
+        step(r"$\lVert X(t) - X'(t)\rVert$ is zero", norm(X - other), "≤", ROUNDING),
+        step(r"$\lVert VS^{-1}V^\top\rVert = \lVert(E + G^{-1})^{-1}\rVert$",
+             norm(V @ S_inverse @ V.T), "=", norm(rest)),
+        step(tail, norm(Y @ S_inverse @ Y.T), "=", norm(slow + K @ rest @ K.T)),
+        step(r"$\lVert\mathrm{slow}\rVert = \bigl(\sum_i(8t + s_i^{-2})^{-2}\bigr)^{1/2}$", norm(slow), "=", law),
+        step(r"$\mathrm{rank}\,U_0 - r = m - r$", torch.linalg.matrix_rank(U0) - r, "=", len(s)),
+        step(r"$\bigl\lvert\lVert X - M\rVert - \lVert\mathrm{slow}\rVert\bigr\rvert \le$ the fast blocks",
+             abs(norm(X - M) - law), "≤", fast),
     ]  # fmt: skip
 
 
@@ -129,15 +130,14 @@ def information(problem):
     Z = torch.eye(d * r).to(U).reshape(-1, d, r)
     image = (U @ Z.mT + Z @ U.T).flatten(1)
     values = torch.linalg.eigvalsh(on_tangent(U, lambda xi: problem.curvature(xi) / 2))
-    P, trace = U @ torch.linalg.pinv(U), (dof - 1) / a + 1 / (a + b * r)
     return [
-        Step(r"$\dim\lbrace U_\star Z^\top + ZU_\star^\top\rbrace = rd - r(r - 1)/2$",
-             float(torch.linalg.matrix_rank(image)), "=", float(dof)),
-        Step(r"$\dim T = rd - r(r - 1)/2$", float(len(tangent_basis(U))), "=", float(dof)),
-        Step(r"$\lVert P\rVert_F^2 = r$", _square(P), "=", float(r)),
-        Step(r"the largest eigenvalue of $\mathcal{G}$ is $a + br$", values[-1].item(), "=", a + b * r),
-        Step(r"$\mathrm{tr}\,\mathcal{G}^{-1} = (\mathrm{dof} - 1)/a + 1/(a + br)$",
-             (1 / values).sum().item(), "=", trace),
+        step(r"$\dim\lbrace U_\star Z^\top + ZU_\star^\top\rbrace = rd - r(r - 1)/2$",
+             torch.linalg.matrix_rank(image), "=", dof),
+        step(r"$\dim T = rd - r(r - 1)/2$", len(tangent_basis(U)), "=", dof),
+        step(r"$\lVert P\rVert_F^2 = r$", _square(projectors(U)[0]), "=", r),
+        step(r"the largest eigenvalue of $\mathcal{G}$ is $a + br$", values[-1], "=", a + b * r),
+        step(r"$\mathrm{tr}\,\mathcal{G}^{-1} = (\mathrm{dof} - 1)/a + 1/(a + br)$", (1 / values).sum(), "=",
+             (dof - 1) / a + 1 / (a + b * r)),
     ]  # fmt: skip
 
 
@@ -147,23 +147,23 @@ def one_minimum(problem, V1, V2, *, lower):
     change = V1 @ V1.T - V2 @ V2.T
     bent, gap, pulls, lines, hypothesis = _inner(change, problem.curvature(change)), _square(change), [], [], []
     for i, j, V, W in ((1, 2, V1, V2), (2, 1, V2, V1)):
-        slope, a, sigma = problem.matrix_gradient(V), tilt(problem, V).item(), torch.linalg.svdvals(V)[-1].item() ** 2
+        slope, a, sigma = problem.matrix_gradient(V), tilt(problem, V), torch.linalg.svdvals(V)[-1] ** 2
         outside = _square(W - V @ torch.linalg.lstsq(V, W, driver="gelsd").solution)  # ‖(I − P)W‖²
         pulls.append(-_inner(slope, W @ W.T))
         pull, share = rf"-\langle\nabla f(X_{i}), X_{j}\rangle", rf"\mathrm{{tr}}((I - P_{i})X_{j})"
         distance = rf"$2\sigma_r(V_{i})^2\,{share} \le \lVert X_1 - X_2\rVert^2$"
         lines += [
-            Step(rf"$\lVert\nabla f(X_{i})\,V_{i}\rVert$ is zero", _norm(slope @ V), "≤", ROUNDING),
-            Step(rf"${pull} \le a_+(V_{i})\,{share}$", pulls[-1], "≤", a * outside),
-            Step(distance, 2 * sigma * outside, "≤", gap),
+            step(rf"$\lVert\nabla f(X_{i})\,V_{i}\rVert$ is zero", norm(slope @ V), "≤", ROUNDING),
+            step(rf"${pull} \le a_+(V_{i})\,{share}$", pulls[-1], "≤", a * outside),
+            step(distance, 2 * sigma * outside, "≤", gap),
         ]
         room = rf"$2(1 - \delta)\sigma_r(V_{i})^2 - a_+(V_{i})$ is positive"
-        hypothesis.append(Step(room, 0.0, "≤", 2 * lower * sigma - a))
+        hypothesis.append(step(room, 0.0, "≤", 2 * lower * sigma - a))
     energy = r"\frac2n\lVert\mathcal{A}(X_1 - X_2)\rVert^2"
     return [
         *lines,
-        Step(rf"${energy}$ is the sum of the two left sides above", bent, "=", sum(pulls)),
-        Step(rf"$2(1 - \delta)\lVert X_1 - X_2\rVert^2 \le {energy}$", 2 * lower * gap, "≤", bent),
+        step(rf"${energy}$ is the sum of the two left sides above", bent, "=", sum(pulls)),
+        step(rf"$2(1 - \delta)\lVert X_1 - X_2\rVert^2 \le {energy}$", 2 * lower * gap, "≤", bent),
         *hypothesis,
     ]
 
@@ -180,24 +180,20 @@ def half_of_the_noise(U_star, H):
     kept, left_over = _square(inside) - _square(normal) + _square(positive), torch.linalg.eigvalsh(normal - positive)
     half = degrees_of_freedom(d, r) + (d - r) * (d - r + 1) / 4
     return [
-        Step(r"$\lvert\langle H - \Pi, \Pi\rangle\rvert$ is zero",
+        step(r"$\lvert\langle H - \Pi, \Pi\rangle\rvert$ is zero",
              abs(_inner(inside - projected, projected)), "≤", ROUNDING),
-        Step(r"$\lambda_{\max}$ of $H - \Pi$ off the range of $M$", left_over[-1].item(), "≤", ROUNDING),
-        Step(r"$\lVert\Pi\rVert^2 = \lVert H\rVert^2 - \lVert H_\perp\rVert^2 + \lVert(H_\perp)_+\rVert^2$",
+        step(r"$\lambda_{\max}$ of $H - \Pi$ off the range of $M$", left_over[-1], "≤", ROUNDING),
+        step(r"$\lVert\Pi\rVert^2 = \lVert H\rVert^2 - \lVert H_\perp\rVert^2 + \lVert(H_\perp)_+\rVert^2$",
              _square(projected), "=", kept),
-        Step(r"$\lVert(H_\perp)_+\rVert^2 + \lVert(-H_\perp)_+\rVert^2 = \lVert H_\perp\rVert^2$",
+        step(r"$\lVert(H_\perp)_+\rVert^2 + \lVert(-H_\perp)_+\rVert^2 = \lVert H_\perp\rVert^2$",
              _square(positive) + _square(negative), "=", _square(normal)),
-        Step(r"$\mathrm{dof} + \frac14(d - r)(d - r + 1)$ is half-way", half, "=", unpruned_dimensions(d, r)),
+        step(r"$\mathrm{dof} + \frac14(d - r)(d - r + 1)$ is half-way", half, "=", unpruned_dimensions(d, r)),
     ]  # fmt: skip
 
 
 def _inner(A, B):
-    return (A * B).sum().item()
+    return (A * B).sum()
 
 
 def _square(A):
-    return A.square().sum().item()
-
-
-def _norm(A):
-    return A.norm().item()
+    return A.square().sum()

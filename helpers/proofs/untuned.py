@@ -10,19 +10,18 @@ from helpers.objective import Objective
 from helpers.penalties import GroupLasso
 from helpers.problems import Empirical, smat, svec
 from helpers.proofs import step
-from helpers.proofs.gap import scales
 
 
 def level_of(point):
     """(z, b) of a point's penalty, z = λ^{2/3} and b = β/z of (8.1)."""
-    strength, smoothing = scales(point)
+    strength, smoothing = point.scales
     level = strength ** (2 / 3)
     return level, smoothing / level
 
 
 def scaling(point, times=2.0):
     """Lemma 8.1 at a point with at least one kept column, data and factor enlarged by a = `times`."""
-    problem, (lam, beta), (level, ratio) = point.problem, scales(point), level_of(point)
+    problem, (lam, beta), (level, ratio) = point.problem, point.scales, level_of(point)
     w, a, U = problem.y - problem.measure(problem.M), times, 1.1 * point.U
     larger = Empirical(a * problem.U_star, problem.design, a**2 * w, problem.ensemble)
     before = Objective(problem, point.penalty)
