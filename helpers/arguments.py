@@ -26,6 +26,16 @@ def number(name, value, *, low=None, high=None, strict=False):
     return value
 
 
+def positive(**values):
+    """The keyword arguments as floats, a list, each as in `number` and greater than 0. Raises TypeError, ValueError."""
+    return [number(name, value, low=0, strict=True) for name, value in values.items()]
+
+
+def nonnegative(**values):
+    """The keyword arguments as floats, a list, each as in `number` and at least 0. Raises TypeError, ValueError."""
+    return [number(name, value, low=0) for name, value in values.items()]
+
+
 def _range(low, high, strict):
     than = ("greater than", "less than") if strict else ("at least", "at most")
     bounds = [f"{word} {bound}" for word, bound in zip(than, (low, high), strict=True) if bound is not None]
@@ -116,6 +126,6 @@ def ranges(**parameters):
     print(textwrap.fill(whole, 84).replace("~", " "))
 
 
-def generator(seed, device="cpu"):
+def generator(seed):
     """A torch generator seeded with `seed` (an integer): the only source of randomness in the book."""
-    return torch.Generator(device).manual_seed(integer("seed", seed, low=0))
+    return torch.Generator().manual_seed(integer("seed", seed, low=0))

@@ -13,18 +13,10 @@ import math
 
 import numpy as np
 
-from helpers.arguments import ENSEMBLES, array, choice, integer, number
+from helpers.arguments import ENSEMBLES, array, choice, integer, nonnegative, number, positive
 from helpers.theory.landscape import bending_point, dh, fold_strength, g_min
 
 _FIVE = 5**2.5  # |h''(4β)| = 2/(5^{5/2} β^{3/2})
-
-
-def _positive(**values):
-    return [number(name, value, low=0, strict=True) for name, value in values.items()]
-
-
-def _nonnegative(**values):
-    return [number(name, value, low=0) for name, value in values.items()]
 
 
 def mean_factor(ensemble):
@@ -60,14 +52,14 @@ def curvature_bound(d, n=None, *, failure=0.05, ensemble="gaussian"):
 
 def threshold_strength(smoothing, kappa=1.0):
     """5^{5/2} κβ^{3/2}: from this λ on the norm 2√β lies in the gap (Lemma 4.1, Corollary 4.3)."""
-    smoothing, kappa = _positive(smoothing=smoothing, kappa=kappa)
+    smoothing, kappa = positive(smoothing=smoothing, kappa=kappa)
     return _FIVE * kappa * smoothing**1.5
 
 
 def working_window(c_beta, r, kappa=1.0):
     """The strengths c_λ between which the threshold lies in the gap and Theorem 2.5 holds, 5^{5/2}κc_β^{3/2}/r and
     2√c_β, elementwise in c_β > 0 (Corollary 4.3); empty where the first is the larger."""
-    c_beta, (kappa,) = array("c_beta", c_beta, low=0, strict=True), _positive(kappa=kappa)
+    c_beta, (kappa,) = array("c_beta", c_beta, low=0, strict=True), positive(kappa=kappa)
     return (_FIVE * kappa * c_beta**1.5 / integer("r", r, low=1))[()], (2 * np.sqrt(c_beta))[()]
 
 
@@ -82,14 +74,14 @@ def noise_level(noise, d, n, *, ensemble="gaussian"):
 def nu_bound(size, d, n, t):
     """(√(2d) + t)‖w‖/n ≥ ν with probability at least 1 − 2e^{−t²/2}, t ≥ 0, for Gaussian measurements and any noise w
     of norm `size` ≥ 0 that is independent of them (Proposition 4.10)."""
-    size, t = _nonnegative(size=size, t=t)
+    size, t = nonnegative(size=size, t=t)
     return (math.sqrt(2 * integer("d", d, low=1)) + t) * size / integer("n", n, low=1)
 
 
 def noise_edge(nu, smoothing=0.0, *, ensemble="gaussian"):
     """The λ above which noise of operator norm ν > 0 leaves no extra column, as long as E is mostly noise: c g_min > ν
     (Theorem 4.8, Proposition 4.10), so c λ_fold(ν/c); β = 0 gives 8(ν/3)^{3/2} = 1.54 ν^{3/2} and 1.09 ν^{3/2}."""
-    (nu,), c = _positive(nu=nu), mean_factor(ensemble)
+    (nu,), c = positive(nu=nu), mean_factor(ensemble)
     return float(c * fold_strength(nu / c, number("smoothing", smoothing, low=0)))
 
 
@@ -100,8 +92,8 @@ def robust_gap_bound(eps, gamma, strength, smoothing, kappa=1.0, omega=None):
     with C = 2/(5·2^{−5/2} − 8·5^{−5/2}/(1 + ω)). ω > 0: as large as λ allows, unless given. math.inf if λ is too small;
     says nothing from 2√β on.
     """
-    eps, gamma = _nonnegative(eps=eps, gamma=gamma)
-    strength, smoothing = _positive(strength=strength, smoothing=smoothing)
+    eps, gamma = nonnegative(eps=eps, gamma=gamma)
+    strength, smoothing = positive(strength=strength, smoothing=smoothing)
     most = strength / threshold_strength(smoothing, kappa) - 1
     omega = most if omega is None else number("omega", omega, low=0, strict=True)
     if omega <= 0 or omega > most:
@@ -119,22 +111,22 @@ def robust_gap_bound(eps, gamma, strength, smoothing, kappa=1.0, omega=None):
 
 def certificate_level(strength, smoothing, *, gamma=0.0, tau=0.0, kappa=1.0):
     """Λ = λ/√β + γ/2 + 4κτ² with ∇f(X) ⪰ −ΛI, given one column of norm ≤ τ (Lemma 4.5; Lemma 4.13)."""
-    strength, gamma, tau = _nonnegative(strength=strength, gamma=gamma, tau=tau)
-    smoothing, kappa = _positive(smoothing=smoothing, kappa=kappa)
+    strength, gamma, tau = nonnegative(strength=strength, gamma=gamma, tau=tau)
+    smoothing, kappa = positive(smoothing=smoothing, kappa=kappa)
     return strength / math.sqrt(smoothing) + gamma / 2 + 4 * kappa * tau**2
 
 
 def fit_bound(truth_loss, trace, strength, smoothing):
     """f(M) + (λ/√β) tr M ≥ f(X) + λ Σ p_i h'(p_i) + ‖𝒜(Δ)‖²/n at an exact point with a zero column, for any
     measurements (Theorem 4.6 (i)). `truth_loss` = f(M), `trace` = tr M."""
-    truth_loss, trace = _nonnegative(truth_loss=truth_loss, trace=trace)
+    truth_loss, trace = nonnegative(truth_loss=truth_loss, trace=trace)
     return truth_loss + certificate_level(strength, smoothing) * trace
 
 
 def fit_excess(p, mu_r, strength, smoothing, alpha=1.0):
     """λ²‖h'(p)‖²/(4α) ≥ f(X) − f(M) at an exact point with a zero column, if λ ≤ α√β μ_r (Theorem 4.6 (ii)); p (m,),
     possibly empty."""
-    mu_r, strength, smoothing, alpha = _positive(mu_r=mu_r, strength=strength, smoothing=smoothing, alpha=alpha)
+    mu_r, strength, smoothing, alpha = positive(mu_r=mu_r, strength=strength, smoothing=smoothing, alpha=alpha)
     excess = float((strength * _slopes(p, smoothing)) ** 2 / (4 * alpha))
     return excess if strength <= alpha * math.sqrt(smoothing) * mu_r else math.inf
 
@@ -156,8 +148,8 @@ def closeness_bound(
     denominator is not positive.
     """
     r, m, small = integer("r", r, low=1), np.size(p), integer("small", small, low=1)
-    mu_r, alpha = _positive(mu_r=mu_r, alpha=alpha)
-    nu, eps, rho = _nonnegative(nu=nu, eps=eps, rho=rho)
+    mu_r, alpha = positive(mu_r=mu_r, alpha=alpha)
+    nu, eps, rho = nonnegative(nu=nu, eps=eps, rho=rho)
     slopes, noise = _slopes(p, smoothing), math.sqrt(m + r) * nu
     level = certificate_level(strength, smoothing, gamma=gamma, tau=tau, kappa=upper)
     bound, room = math.inf, alpha - level / (2 * mu_r)
@@ -178,8 +170,8 @@ def count_thresholds(
 
     2cμ_r − Λ, and 2c(1−ρ) g_min − h'(4β)ρλ − ε/(4√(β(1−ρ))) with ρ = r cos θ and g_min at λ/c; −math.inf for ρ ≥ 1.
     """
-    mu_r, strength, smoothing = _positive(mu_r=mu_r, strength=strength, smoothing=smoothing)
-    (eps, rho), c = _nonnegative(eps=eps, rho=rho), mean_factor(ensemble)
+    mu_r, strength, smoothing = positive(mu_r=mu_r, strength=strength, smoothing=smoothing)
+    (eps, rho), c = nonnegative(eps=eps, rho=rho), mean_factor(ensemble)
     at_least = 2 * c * mu_r - certificate_level(strength, smoothing, gamma=gamma, tau=tau, kappa=kappa)
     if rho >= 1:
         return at_least, -math.inf
@@ -191,7 +183,7 @@ def error_after_count(p, deviation, strength, smoothing, *, ensemble="gaussian")
     """(eigenvalues, Frobenius) once m = r at an exact point (Theorem 4.11), for p (r,) and `deviation` = ‖E‖_op:
     |μ_i − g(p)_(i)| ≤ e/√3 + q and ‖X − M‖_F ≤ (λ/2c)‖h'(p)‖ + √(r/2) e + √r q, with e = ‖E‖_op/c, q = e²/(4g_min −
     2e), g and g_min at λ/c, both orders decreasing. (math.inf, math.inf) unless e < 2 g_min."""
-    (deviation,), c, r = _nonnegative(deviation=deviation), mean_factor(ensemble), np.size(p)
+    (deviation,), c, r = nonnegative(deviation=deviation), mean_factor(ensemble), np.size(p)
     e, room = deviation / c, 4 * g_min(strength / c, smoothing) - 2 * deviation / c
     if room <= 0:
         return math.inf, math.inf

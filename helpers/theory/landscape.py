@@ -18,8 +18,9 @@ def _eigenvalue(mu, smoothing, name="mu"):
     return array(name, mu, low=0, strict=True), array("smoothing", smoothing, low=0)
 
 
-def _zero(sign_of, low, high):
-    """Elementwise zero in [low, high] of a function that is negative before it and not after it, by halving."""
+def crossing(sign_of, low, high):
+    """Elementwise zero in [low, high] of a function that is negative before it and not after it, by halving, for
+    Theorems 2.5 and 2.7."""
     for _ in range(120):
         middle = (low + high) / 2
         if np.all((middle == low) | (middle == high)):  # neighbours among the floating-point numbers
@@ -39,7 +40,7 @@ def bending_point(ratio, beta):
     Theorem 2.7 (there ratio = λ).
     """
     start = np.zeros(np.broadcast(ratio, beta).shape)
-    root = _zero(lambda x: 8 * (x + beta) ** 2.5 - ratio * (x + 4 * beta), start, start + (ratio / 4) ** (2 / 3))
+    root = crossing(lambda x: 8 * (x + beta) ** 2.5 - ratio * (x + 4 * beta), start, start + (ratio / 4) ** (2 / 3))
     return np.where(ratio > 2 * beta**1.5, root, 0.0)
 
 
@@ -113,7 +114,7 @@ def shrunk_eigenvalue(mu, strength, smoothing):
     only one for λ < 2√β μ; 0 where no minimum keeps it ("gaussian"; Theorems 2.5 and 2.7)."""
     mu, (strength, beta) = array("mu", mu, low=0, strict=True), _scales(strength, smoothing)
     least = bending_point(strength, beta)
-    root = _zero(lambda p: p + strength / 2 * _dh(p, beta) - mu, least + 0 * mu, np.maximum(mu, least))
+    root = crossing(lambda p: p + strength / 2 * _dh(p, beta) - mu, least + 0 * mu, np.maximum(mu, least))
     return np.where(phase(mu, strength, beta) < 3, root, 0.0)[()]
 
 
@@ -168,5 +169,5 @@ def robust_orthogonality_bound(eps, gamma, strength, norm):
     Theorem 2.9. λ > 0; says nothing from 1 on.
     """
     eps, gamma = array("eps", eps, low=0), array("gamma", gamma, low=0)
-    strength, norm = (array(name, x, low=0, strict=True) for name, x in (("strength", strength), ("norm", norm)))
+    strength, norm = array("strength", strength, low=0, strict=True), array("norm", norm, low=0, strict=True)
     return np.maximum((2.6 * eps / strength) ** (1 / 3), np.sqrt(2.3 * gamma * norm / strength))[()]

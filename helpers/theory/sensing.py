@@ -1,6 +1,7 @@
 """What chapter 1 needs to count and to scale: unknowns, isometry radii, natural strengths."""
 
 import math
+from bisect import bisect_left
 
 from helpers.arguments import ENSEMBLES, choice, integer, number
 
@@ -29,13 +30,11 @@ def gaussian_radius(d, rank, n, *, t=2.0):
 def least(enough):
     """The least n ≥ 1 with enough(n), for a condition that stays true once it is as for a radius that
     falls with n (Theorem 1.5): an int, found by doubling and halving."""
-    low, high = 0, 1
+    high = 1
     while not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+        high *= 2
+    low = high // 2 + 1
+    return low + bisect_left(range(low, high), True, key=enough)
 
 
 def natural_strengths(mu_r, r, *, ensemble="gaussian", c_lambda=None, c_beta=0.01):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from helpers.arguments import ENSEMBLES, array, choice, integer, number
+from helpers.arguments import ENSEMBLES, array, choice, integer, nonnegative, number, positive
 from helpers.theory.quadratic import noise_limit, sample_correction
 from helpers.theory.sensing import degrees_of_freedom
 
@@ -107,18 +107,15 @@ def cramer_rao(d, r, n, noise, *, ensemble="gaussian", finite_n=False):
 def descent_radius(r, nu, excess, lower):
     """ϱ = [2√(2r) ν + √(lower · excess)]/lower: descent from f(V₀V₀ᵀ) ≤ f(M) + excess stays in ‖X − M‖_F ≤ ϱ, for
     ν = `nu` ≥ 0, excess = ω² ≥ 0, `lower` = 1 − δ > 0 on rank 2r (Corollary 5.8)."""
-    nu, excess = number("nu", nu, low=0), number("excess", excess, low=0)
-    lower = number("lower", lower, low=0, strict=True)
+    (nu, excess), (lower,) = nonnegative(nu=nu, excess=excess), positive(lower=lower)
     return (2 * math.sqrt(2 * integer("r", r, low=1)) * nu + math.sqrt(lower * excess)) / lower
 
 
 def same_minimum_slack(radius, mu_r, nu, lower, upper):
     """lower · (μ_r − ϱ) − upper · ϱ − ν, ϱ = `radius` ≥ 0: where it is positive, descent with small steps from every
     start with that `descent_radius` ends at the same X (Corollary 5.8)."""
-    radius, nu = number("radius", radius, low=0), number("nu", nu, low=0)
-    mu_r, lower, upper = (
-        number(name, value, low=0, strict=True) for name, value in (("mu_r", mu_r), ("lower", lower), ("upper", upper))
-    )
+    radius, nu = nonnegative(radius=radius, nu=nu)
+    mu_r, lower, upper = positive(mu_r=mu_r, lower=lower, upper=upper)
     return lower * (mu_r - radius) - upper * radius - nu
 
 

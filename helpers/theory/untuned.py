@@ -7,21 +7,18 @@ import math
 from functools import lru_cache
 
 import numpy as np
+import scipy  # loads its parts when they are first used
 
-from helpers.arguments import array, integer, number
+from helpers.arguments import array, integer, nonnegative, number, positive
 from helpers.theory.gap import gap_edge, mean_factor, noise_level, threshold_strength
-from helpers.theory.landscape import dh, g_min
+from helpers.theory.landscape import crossing, dh, g_min
 from helpers.theory.sensing import degrees_of_freedom
-
-
-def _positive(**values):
-    return [number(name, value, low=0, strict=True) for name, value in values.items()]
 
 
 @lru_cache
 def path_floor(ratio, *, ensemble="gaussian"):
     """g_b = min over x ≥ 0 of x + h_b'(x)/(2c), a float, b > 0: on the path g_min is g_b z (Lemma 8.1)."""
-    (ratio,) = _positive(ratio=ratio)
+    (ratio,) = positive(ratio=ratio)
     return float(g_min(1 / mean_factor(ensemble), ratio))
 
 
@@ -39,7 +36,7 @@ def detection_limit(noise, d, n, *, ensemble="gaussian"):
 def count_range(mu, level, ratio, deviation=0.0, *, ensemble="gaussian"):
     """(least, most): how many columns a second-order point can have, for eigenvalues mu (d,) ≥ 0 of M and `deviation` =
     ‖E‖_op ≥ 0: #{2cμ_i > z/√b + ‖E‖} ≤ m ≤ #{2cμ_i ≥ 2c g_b z − ‖E‖}, the first if m < k (Theorem 8.2)."""
-    level, ratio = _positive(level=level, ratio=ratio)
+    level, ratio = positive(level=level, ratio=ratio)
     doubled = 2 * mean_factor(ensemble) * array("mu", mu, low=0)
     deviation = number("deviation", deviation, low=0)
     floor = 2 * mean_factor(ensemble) * path_floor(ratio, ensemble=ensemble) * level
@@ -59,8 +56,8 @@ def path_deviation(level, ratio, r, mu_r, nu, delta, *, most=None, kappa=None, e
     most: m₁ ≥ r, the most nonzero columns looked at, None for r. κ: what Lemma 8.1 takes, None for 2c − 1 + δ.
     """
     c, level = mean_factor(ensemble), array("level", level, low=0, strict=True)
-    ratio, mu_r = _positive(ratio=ratio, mu_r=mu_r)
-    nu, delta = (number(name, value, low=0) for name, value in (("nu", nu), ("delta", delta)))
+    ratio, mu_r = positive(ratio=ratio, mu_r=mu_r)
+    nu, delta = nonnegative(nu=nu, delta=delta)
     r = integer("r", r, low=1)
     most = r if most is None else integer("most", most, low=r)
     slope = _slope(ratio, 2 * c - 1 + delta if kappa is None else float(kappa))
@@ -88,31 +85,21 @@ def plateau(ratio, r, mu_r, nu, delta, *, ensemble="gaussian", **options):
     def slack(z):
         return plateau_slack(z, ratio, r, mu_r, nu, delta, ensemble=ensemble, **options)
 
-    ratio, mu_r = _positive(ratio=ratio, mu_r=mu_r)
-    low, high = 0.0, 2 * math.sqrt(ratio) * mu_r * max(mean_factor(ensemble) - delta, 0)
+    ratio, mu_r = positive(ratio=ratio, mu_r=mu_r)
+    high = 2 * math.sqrt(ratio) * mu_r * max(mean_factor(ensemble) - delta, 0)
     if high <= 0:
         return None
-    a, b = low, high
-    for _ in range(200):  # the maximum, by thirds
-        left, right = a + (b - a) / 3, b - (b - a) / 3
-        a, b = (left, b) if slack(left) < slack(right) else (a, right)
-    top = (a + b) / 2
-    return (_zero(slack, top, low), _zero(slack, top, high)) if top > 0 and slack(top) > 0 else None
-
-
-def _zero(slack, inside, outside):
-    """Where the slack, positive at `inside`, ends on the way to `outside`; the last point inside that halving finds."""
-    for _ in range(100):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if middle > 0 and slack(middle) > 0 else (inside, middle)
-    return inside
+    how = {"bounds": (0, high), "method": "bounded", "options": {"xatol": 1e-12 * high}}
+    top = float(scipy.optimize.minimize_scalar(lambda z: -slack(z), **how).x)
+    if slack(top) <= 0:
+        return None
+    return float(crossing(slack, 0.0, top)), float(crossing(lambda z: -slack(z), top, high))
 
 
 def residual_floor(size, nu, columns, alpha):
     """‖w‖²/n − ρν²/α ≤ f(X), a float: how far a fit can go below the noise, for X − M of rank at most ρ = `columns`,
     ‖𝒜(X − M)‖² ≥ nα‖X − M‖_F², `size` = ‖w‖²/n ≥ 0, α > 0 (Proposition 8.5)."""
-    size, nu = number("size", size, low=0), number("nu", nu, low=0)
-    (alpha,) = _positive(alpha=alpha)
+    (size, nu), (alpha,) = nonnegative(size=size, nu=nu), positive(alpha=alpha)
     return size - integer("columns", columns, low=0) * nu**2 / alpha
 
 

@@ -35,7 +35,7 @@ OUTSIDE = {
 ALLOWED = {  # where a name stands for something with another range
     ("bending_point", "ratio", 0.0), ("pair_size", "rank", 0), ("path_deviation", "most", 7), ("rule_ends", "most", 7),
 }  # fmt: skip
-ALONE = {"least", "size_bend"}  # what they take (a function, a penalty) has no range
+ALONE = {"crossing", "least", "size_bend"}  # what they take (a function, a penalty) has no range
 
 
 def functions():
