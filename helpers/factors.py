@@ -26,11 +26,11 @@ def split(Z, rows):
     return 2**0.5 * Z[..., :rows, :], 2**0.5 * Z[..., rows:, :]
 
 
-def svd_pair(X, keep=None):
-    """The joined factor Z (d₁ + d₂, m) of X (d₁, d₂) with u_i = √σ_i a_i, v_i = √σ_i b_i, for X's largest `keep`
-    singular values (all that are not zero, but for rounding, if None). Where Theorem 9.2 says training ends."""
+def svd_pair(X):
+    """The joined factor Z (d₁ + d₂, m) of X (d₁, d₂) with u_i = √σ_i a_i, v_i = √σ_i b_i, for X's singular values that
+    are not zero, but for rounding. Where Theorem 9.2 says training ends."""
     left, values, right = torch.linalg.svd(tensor("X", X, shape=X.shape[-2:]), full_matrices=False)
-    rank = int((values > 1e-12 * values[0]).sum()) if keep is None else integer("keep", keep, low=0, high=len(values))
+    rank = int((values > 1e-12 * values[0]).sum())
     root = values[:rank].sqrt()
     return join(left[:, :rank] * root, right.mT[:, :rank] * root)
 

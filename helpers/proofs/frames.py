@@ -131,7 +131,7 @@ def sphere(z, keep):
     kept = prune(w[None], keep=keep)
     ranks = np.arange(k - keep + 1, k + 1)
     density = stats.beta.pdf(0.9, ranks, k + 1 - ranks).sum()
-    ordered = sum(_mean_ordered_square(j, k) for j in ranks)
+    ordered = sum(stats.beta(j, k + 1 - j).expect(lambda u: 2 * special.gammaincinv(0.5, u)) for j in ranks)
     return [
         step(r"kept squares of $z$ $= \lVert z\rVert^2T$", squares[:keep].sum(), "=", z.square().sum() * mass),
         step(r"$\lVert X_m - M\rVert/\lVert M\rVert = 1 - T$", (kept @ kept.T - 1).abs(), "=", 1 - mass),
@@ -182,16 +182,6 @@ def _columns(G, mu):
 
 def _near(norms, c):
     return (norms >= c * norms.max()).sum()
-
-
-def _mean_ordered_square(j, k):
-    """E z²_(j), the j-th smallest of k squares of N(0, 1) variables."""
-    constant = special.beta(j, k + 1 - j)
-
-    def weighted(u):
-        return 2 * special.gammaincinv(0.5, u) * u ** (j - 1) * (1 - u) ** (k - j) / constant
-
-    return integrate.quad(weighted, 0, 1, limit=400)[0]
 
 
 def _inner(A, B):

@@ -82,9 +82,9 @@ def splitting(problem, penalty, U):
     ]  # fmt: skip
 
 
-def phases(mu, smoothing, points=20_000):
+def phases(mu, smoothing):
     """Theorem 2.7: λ₀ ≤ λ_glob ≤ λ_fold, each the value that its proof says, against a grid in p."""
-    p = torch.linspace(0, mu, points, dtype=torch.float64)[1:]
+    p = torch.linspace(0, mu, 20_000, dtype=torch.float64)[1:]
     full = 4 * (mu - p) * (p + smoothing) ** 1.5 / (p + 2 * smoothing)
     better = (2 * mu - p) * (p + smoothing).sqrt()
     zero = theory.critical_strength(mu, smoothing)

@@ -17,7 +17,7 @@ from helpers.networks import QuadraticNetwork
 from helpers.objective import Objective
 from helpers.proofs import derivatives, projectors, putting_back, ranked, step
 from helpers.proofs.tuning import on_tangent
-from helpers.rotations import tangent_basis
+from helpers.rotations import rotate, tangent_basis
 
 ROUNDING = 1e-8  # below it a number counts as zero at a point with ‖∇F‖ at most as large
 
@@ -72,8 +72,7 @@ def lower_isometry(problem, X):
     forms, chances = (nodes[places] ** 2) @ some, (weights / weights.sum())[places].prod(1)
     second, fourth = ((chances * forms**power).sum() for power in (2, 4))
     trace, a = some.sum(), 0.05
-    turn = torch.eye(problem.d).to(X)
-    turn[:2, :2] = torch.tensor([[math.cos(0.02), -math.sin(0.02)], [math.sin(0.02), math.cos(0.02)]])
+    turn = rotate(torch.eye(problem.d).to(X), 0, 1, 0.02)
     Y = turn @ X @ turn.T
     ratios = [problem.measure(Z).square().mean().sqrt() for Z in (X, Y, X - Y)]
     kappa = theory.curvature_bound(problem.d, problem.n, ensemble="rank-one")

@@ -49,18 +49,18 @@ def _slope(ratio, kappa):
     return dh(gap_edge(1.0, kappa, ratio) ** 2, ratio)
 
 
-def path_deviation(level, ratio, r, mu_r, nu, delta, *, most=None, kappa=None, ensemble="gaussian"):
+def path_deviation(level, ratio, r, mu_r, nu, delta, *, most=None, ensemble="gaussian"):
     """(ē, Δ̄): bounds on |xᵀEx| for the unit x of Theorem 8.3 and on ‖Δ‖_F, elementwise in `level` z > 0; math.inf where
     z ≥ 2√b μ_r(c − δ).
 
-    most: m₁ ≥ r, the most nonzero columns looked at, None for r. κ: what Lemma 8.1 takes, None for 2c − 1 + δ.
+    most: m₁ ≥ r, the most nonzero columns looked at, None for r.
     """
     c, level = mean_factor(ensemble), array("level", level, low=0, strict=True)
     ratio, mu_r = positive(ratio=ratio, mu_r=mu_r)
     nu, delta = nonnegative(nu=nu, delta=delta)
     r = integer("r", r, low=1)
     most = r if most is None else integer("most", most, low=r)
-    slope = _slope(ratio, 2 * c - 1 + delta if kappa is None else float(kappa))
+    slope = _slope(ratio, 2 * c - 1 + delta)  # κ of Lemma 8.1
     pull = math.sqrt(most + r) * nu + math.sqrt(most) * slope / 2 * level
     room = c - delta - level / (2 * math.sqrt(ratio) * mu_r)
     safe = np.where(room > 0, room, 1.0)
