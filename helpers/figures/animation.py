@@ -24,13 +24,13 @@ GLYPHS = {
 }  # fmt: skip
 
 
-def player(figure, update, frames, *, alt, name, dpi=200, interval=160):
+def player(figure, update, frames, *, alt, name, dpi=200):
     """A figure as an animation with a player, an IPython HTML object; it waits for the reader to press play.
 
     update(i) draws frame i, for i below `frames` ≥ 1, as for matplotlib's FuncAnimation. alt: the sentence that says
-    what is to be seen. name: a word of letters, unique on the page. dpi: pixels per inch, of which
-    100 fill an inch on the page; the rest is for fine screens. interval: ms a frame.
-    The figure is laid out once, then closed, so that it is not shown a second time. Raises TypeError or ValueError.
+    what is to be seen. name: a word of letters, unique on the page. dpi: pixels per inch, of which 100 fill an inch on
+    the page; the rest is for fine screens. The figure is laid out once, then closed, so that it is not shown a second
+    time. Raises TypeError or ValueError.
     """
     frames = integer("frames", frames, low=1)
     if not re.fullmatch("[a-z]+", name):
@@ -41,7 +41,7 @@ def player(figure, update, frames, *, alt, name, dpi=200, interval=160):
     figure.set_layout_engine("none")  # else the axes jump from frame to frame
     figure.canvas.draw_idle = lambda: None  # matplotlib would draw each frame once more, for a window that is not there
     with plt.rc_context({"savefig.dpi": integer("dpi", dpi, low=20), "savefig.bbox": None}):
-        page = FuncAnimation(figure, update, frames, interval=interval).to_jshtml(default_mode="once")
+        page = FuncAnimation(figure, update, frames, interval=160).to_jshtml(default_mode="once")
     plt.close(figure)
     return HTML(_accessible(page, alt, name, round(100 * figure.get_size_inches()[0])))
 

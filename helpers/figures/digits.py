@@ -4,15 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from helpers.figures import lab
-from helpers.figures.style import CAST, decorate, draw_threshold, points, signed_image, single_runs
+from helpers.figures import lab, style
+from helpers.figures.style import CAST, INK, decorate, points, single_runs
 from helpers.pruning import column_norms
 from helpers.tables import number
 
 SMALL = {"color": "#555555", "marker": "x", "linestyle": ":", "markersize": 6}
 INKS = ("#1B2A49", "#7A7A7A", "#8A5A00")
 TICKS = (2, 3, 4, 6, 10, 20, 40, 60, 100)
-PIXELS = 8
 LIBRARY = ("group Lasso", "weight decay", "Torch-Pruning")  # the methods of the stored runs
 
 
@@ -20,9 +19,8 @@ def sorted_norms(norms, threshold):
     """Unit norms {name of the cast: (k,)} in decreasing order, as points, with the pruning threshold."""
     _, ax = plt.subplots()
     for name, values in norms.items():
-        ordered = values.sort(descending=True).values
-        ax.plot(range(1, len(ordered) + 1), ordered, **points(name))
-    draw_threshold(ax, threshold)
+        style.descending(ax, values, **points(name))
+    style.draw_threshold(ax, threshold)
     return decorate(ax, xlabel="unit, largest first", ylabel="norm of the unit")
 
 
@@ -31,29 +29,21 @@ def look(name):
     return CAST.get(name, SMALL) | {"linewidth": 1.1, "label": name}
 
 
-def accuracy_by_width(ax, keeps, curves, *, title="", ylabel="test accuracy", legend=True, **settings):
+def accuracy_by_width(ax, keeps, curves, *, title="", ylabel="test accuracy", **settings):
     """Accuracies {name: (M, S)} against the widths `keeps` (M,): means, and bars for the middle 68 % of the seeds.
 
     The series stand a little apart, so that no bar hides another.
     """
     for i, (name, values) in enumerate(curves.items()):
-        single_runs(ax, _aside(keeps, i - (len(curves) - 1) / 2), values, **look(name))
-    _width_axis(ax, keeps)
-    return decorate(ax, xlabel="hidden units kept", ylabel=ylabel, title=title, legend=legend, **settings)
-
-
-def _aside(keeps, places):
-    return np.array(keeps) * 1.025**places
+        aside = 1.025 ** (i - (len(curves) - 1) / 2)
+        single_runs(ax, np.array(keeps) * aside, values, **look(name))
+    ax.set_xscale("log")
+    style.ticks(ax, "x", _ticks(keeps))
+    return decorate(ax, xlabel="hidden units kept", ylabel=ylabel, title=title, **settings)
 
 
 def _ticks(keeps):
     return [m for m in TICKS if min(keeps) <= m <= max(keeps)]
-
-
-def _width_axis(ax, keeps):
-    ax.set_xscale("log")
-    ax.set_xticks(_ticks(keeps), [str(m) for m in _ticks(keeps)])
-    ax.minorticks_off()
 
 
 LIVE = {  # colour, marker and dashes
@@ -101,7 +91,7 @@ def angle_strips(cosines):
         color, scatter = CAST[name.split(",")[0]]["color"], y + random.uniform(-0.28, 0.28, len(values))
         size = 1.5 if len(values) > 1000 else 4
         ax.plot(values, scatter, ".", color=color, markersize=size, alpha=0.4, rasterized=True)
-        ax.plot([values.median()] * 2, [y - 0.4, y + 0.4], color="#222222", linewidth=2.5)
+        ax.plot([values.median()] * 2, [y - 0.4, y + 0.4], color=INK, linewidth=2.5)
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
     ax.invert_yaxis()
     return decorate(ax, xlabel="|cosine| of the angle between two units", ylabel="", legend=False, xlim=(-0.02, 1.02))
@@ -123,9 +113,8 @@ def unit_images(network, part, *, above, most):
     order = norms.argsort(descending=True)[:most]
     for pair, j in zip(axes.T, order[norms[order] > above].tolist(), strict=False):
         for ax, columns in zip(pair, (U, patterns), strict=True):
-            pixels = columns[: PIXELS**2, j].reshape(PIXELS, PIXELS)
-            top = pixels.abs().max().item()
-            signed_image(ax, pixels, top)
+            pixels = columns[:64, j].reshape(8, 8)
+            style.signed_image(ax, pixels, pixels.abs().max().item())
         pair[1].set_xlabel(f"{'+' if network.signs[j] > 0 else '−'}{norms[j] ** 2:.2f}")
     for ax, title in zip(axes[:, 0], ("weights", "goes with"), strict=True):
         ax.set_ylabel(title)
@@ -143,16 +132,16 @@ def units_alive(ax, sweeps, *, above, title="", **settings):
     return ax
 
 
-def norm_strips(models, *, floor=1e-5):
+def norm_strips(models):
     """All unit norms of networks trained with different smoothing, {β: NetworkStack}: a column of dots each, with the
-    threshold 2√β; norms below `floor` are drawn there."""
+    threshold 2√β; norms below 1e-5 are drawn there."""
     _, ax = plt.subplots(figsize=(5.4, 3.9))
-    random = np.random.default_rng(0)
+    random, floor = np.random.default_rng(0), 1e-5
     for x, (beta, stack) in enumerate(models.items()):
         norms = stack.norms().flatten().clamp(min=floor)
         dots = x + random.uniform(-0.3, 0.3, len(norms))
         ax.plot(dots, norms, ".", color=CAST["group Lasso"]["color"], markersize=4, alpha=0.5)
-        ax.plot([x - 0.42, x + 0.42], [2 * beta**0.5] * 2, "--", color=CAST["theory"]["color"], linewidth=1.4)
+        ax.plot([x - 0.42, x + 0.42], [2 * beta**0.5] * 2, "--", color=INK, linewidth=1.4)
     ax.text(x + 0.45, 2 * beta**0.5, r"$2\sqrt{\beta}$", va="center")
     ax.set_xticks(range(len(models)), [number(beta) for beta in models])
     return decorate(ax, xlabel=r"smoothing $\beta$", ylabel="norm of a unit", yscale="log", ylim=(floor / 2, 3),
@@ -174,11 +163,11 @@ def recipe_row(name, sweeps):
     return row
 
 
-def pruner_rows(stored, keeps=(6, 8, 10, 15, 20)):
-    """The stored runs with a structured-pruning library, at some widths and the full one: rows (units kept, the mean
+def pruner_rows(stored):
+    """The stored runs with a structured-pruning library, at five widths and the full one: rows (units kept, the mean
     accuracy of each method, the first method minus the library: mean ± its standard error, paired by seed)."""
     rows, found = {name: np.array(values) for name, values in stored["rows"].items()}, []
-    for keep in (*keeps, rows["keep"].max()):
+    for keep in (6, 8, 10, 15, 20, rows["keep"].max()):
         runs = [rows[name][rows["keep"] == keep] for name in LIBRARY]
         lead = runs[0] - runs[-1]
         error = lead.std(ddof=1) / len(lead) ** 0.5

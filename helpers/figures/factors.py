@@ -5,7 +5,7 @@ from math import nan
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-from helpers.figures.style import CAST, INK, decorate, line, points, signed_image
+from helpers.figures.style import CAST, INK, decorate, line, points, signed_image, ticks
 
 STARTS = {"small start": {"marker": "o", "color": "#0072B2"}, "last pair removed": {"marker": "s", "color": "#D55E00"}}
 
@@ -67,8 +67,7 @@ def accuracy_by_parameters(ax, runs):
         found = found.sort_values("parameters")
         ax.errorbar(found.parameters, found["mean"], found.error, capsize=2, linewidth=1.2, label=method, **look)
     decorate(ax, xlabel="numbers in the adapters", ylabel="test accuracy", xscale="log")
-    ax.set_xticks([500, 1000, 2000, 4000], ["500", "1000", "2000", "4000"])
-    ax.minorticks_off()
+    ticks(ax, "x", [500, 1000, 2000, 4000])
     return ax
 
 

@@ -6,7 +6,7 @@ import seaborn as sns
 import torch
 
 from helpers import theory
-from helpers.figures.style import CAST, FADED, SHADES, decorate, line, points, single_runs
+from helpers.figures.style import CAST, FADED, SHADES, decorate, descending, line, points, single_runs
 from helpers.problems import Population
 from helpers.pruning import column_norms, pruning_curve
 
@@ -46,8 +46,7 @@ def fibre_norms(fibre):
     """Column norms of points of one fibre, largest first: fibre {name: (k,)}."""
     _, ax = plt.subplots()
     for (name, norms), shade, marker in zip(fibre.items(), SHADES[::2], "^so", strict=True):
-        ordered = norms.sort(descending=True).values
-        ax.plot(range(1, len(ordered) + 1), ordered, marker, color=shade, label=name, markersize=4)
+        descending(ax, norms, marker, color=shade, label=name, markersize=4)
     decorate(ax, xlabel="column, largest first", ylabel="column norm", xscale="log")
 
 

@@ -5,17 +5,11 @@ import numpy as np
 import torch
 
 from helpers import theory
-from helpers.figures.style import FADED, INK, PAPER, SHADES, decorate, line, points
+from helpers.figures import style
+from helpers.figures.style import FADED, INK, PAPER, SHADES, decorate, line, points, ticks
 from helpers.pruning import column_norms
 
-BAND = "#EBD9D3"
-WRONG, SAFE = "#B3332B", "#DDEEE0"
 NAMES = {"gaussian": "Gaussian", "rank-one": "rank-one"}
-
-
-def _log_ticks(ax, axis, values):
-    getattr(ax, f"set_{axis}ticks")(values, [f"{v:g}" for v in values])
-    getattr(ax, f"{axis}axis").set_minor_locator(plt.NullLocator())
 
 
 def bending(penalty, ratios):
@@ -47,7 +41,7 @@ def forbidden_band(strengths, swept, smoothing):
     fine = np.geomspace(strengths[0], strengths[-1], 200)
     for ax, (ensemble, (kappa, rows)) in zip(axes, swept.items(), strict=True):
         edge = theory.gap_edge(fine, kappa, smoothing)
-        ax.fill_between(fine, 0, edge, color=BAND, linewidth=0)
+        ax.fill_between(fine, 0, edge, color=style.BAND, linewidth=0)
         ax.plot(fine, edge, **line("theory", label="edge of Lemma 4.1"))
         limit = line("theory", linestyle=":", label=r"limit $\frac{1}{2}(\lambda/\kappa)^{1/3}$")
         ax.plot(fine, theory.gap_edge(fine, kappa), **limit)
@@ -58,10 +52,10 @@ def forbidden_band(strengths, swept, smoothing):
                 ax.plot(strength, norms[0], **points("group Lasso", label=None, markersize=6))
             ax.plot(strength, 0, "|", color=FADED, markersize=7, clip_on=False)
         ax.plot([], [], **points("group Lasso", label="smallest nonzero column"))
-        ax.text(fine[150], edge[150] * 0.35, "no column here", ha="center", color="#6B3A2C")
+        ax.text(fine[150], edge[150] * 0.35, "no column here", ha="center", color=style.ON_BAND)
         title = rf"{NAMES[ensemble]} data, $\kappa \approx {kappa:.1f}$"
         decorate(ax, xlabel=r"strength $\lambda$", ylabel="", title=title, xscale="log", ylim=(0, 1.05), legend=False)
-        _log_ticks(ax, "x", [0.01, 0.03, 0.1, 0.3])
+        ticks(ax, "x", [0.01, 0.03, 0.1, 0.3])
     axes[0].set_ylabel("column norm")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
@@ -82,7 +76,7 @@ def pruning_curves(curves, limit):
              xscale="log", yscale="log", ylim=(0.7 * floor, 1.3))  # fmt: skip
     axes[1].text(3.2, 0.95, "theory: random frame")
     for ax in axes:
-        _log_ticks(ax, "x", [1, 2, 5, 10, 30, len(limit) - 1])
+        ticks(ax, "x", [1, 2, 5, 10, 30, len(limit) - 1])
     return figure
 
 
@@ -93,7 +87,7 @@ def counts(ends, verdicts):
     excess = np.array([point.m - point.problem.r for point in ends])
     ratios = np.array([most.left / most.right for _, most in verdicts])
     ensembles = np.array([point.problem.ensemble for point in ends])
-    ax.axvspan(1e-3, 1, color=SAFE, linewidth=0)
+    ax.axvspan(1e-3, 1, color=style.SAFE, linewidth=0)
     ax.axvline(1, color=INK, linewidth=1.4)
     looks = {"gaussian": ("o", SHADES[0], -0.13), "rank-one": ("^", SHADES[3], 0.13)}
     for ensemble, (marker, shade, shift) in looks.items():
@@ -106,7 +100,7 @@ def counts(ends, verdicts):
              xlim=(ratios.min() / 1.3, max(2, ratios.max()) * 1.3),
              yticks=range(min(excess), max(excess) + 1), ylim=(min(excess) - 0.5, max(excess) + 1))  # fmt: skip
     ax.legend(loc="center left")
-    _log_ticks(ax, "x", [0.03, 0.1, 0.3, 1, 3])
+    ticks(ax, "x", [0.03, 0.1, 0.3, 1, 3])
     return figure
 
 
@@ -116,13 +110,13 @@ def conditions_over_time(steps, kept, r, ratios):
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(5.4, 4.8), sharex=True, height_ratios=[1, 2.2])
     top.plot(steps, kept, **points("group Lasso", label=None, markersize=7))
     top.axhline(r, color=INK, linewidth=0.8)
-    bottom.axhspan(1e-3, 1, color=SAFE, linewidth=0)
+    bottom.axhspan(1e-3, 1, color=style.SAFE, linewidth=0)
     bottom.axhline(1, color=INK, linewidth=1.4)
     for (name, values), shade, marker in zip(ratios.items(), SHADES[::2], "os^", strict=True):
         bottom.plot(steps, values, color=shade, marker=marker, linewidth=1, label=name)
     for step in steps[np.isnan(list(ratios.values())).any(0)]:
-        bottom.plot(step, 2.6, "x", color=WRONG, markersize=6)
-    bottom.text(steps[-1], 0.42, "condition holds", ha="right", color="#1E5B2D")
+        bottom.plot(step, 2.6, "x", color=style.WRONG, markersize=6)
+    bottom.text(steps[-1], 0.42, "condition holds", ha="right", color=style.ON_SAFE)
     decorate(top, xlabel="", ylabel="columns\nkept", yticks=sorted({r, max(kept)}))
     decorate(bottom, xlabel="step of gradient descent", ylabel="left side / right side", xscale="log", yscale="log",
              ylim=(1e-3, 4))  # fmt: skip

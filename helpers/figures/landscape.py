@@ -5,7 +5,7 @@ import numpy as np
 from torch.nn.utils.rnn import pad_sequence
 
 from helpers import theory
-from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, line, points
+from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, descending, line, points
 from helpers.rotations import rotate
 
 MARKERS = "os^Dv"  # one for each of a family of curves, beside the shade
@@ -26,10 +26,9 @@ def powers(degrees, along, norms):
         rise = along[q] - along[q][0]
         left.plot(degrees, rise / max(abs(rise).max(), 1e-9), color=look["color"], linestyle=look["linestyle"])
         left.annotate(f"$q = {q}$", (45, heights[q]), ha="center")
-        ordered = norms[q].sort(descending=True).values
-        right.plot(range(1, len(ordered) + 1), ordered, **look)
+        descending(right, norms[q], **look)
     decorate(left, xlabel=r"angle $\theta$ (degrees)", ylabel="penalty less that at 0, scaled", xticks=[0, 45, 90])
-    places = range(1, len(ordered) + 1)
+    places = range(1, len(norms[1]) + 1)
     decorate(right, xlabel="column, largest first", ylabel="norm after training", ylim=(-0.05, 1.5), xticks=places)
     return figure
 

@@ -4,15 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import theory
-from helpers.figures import style
-from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, draw_threshold, line, points
+from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, descending, draw_threshold, line, points, ticks
+from helpers.tables import table
 
 MARKERS = "os^D"
-
-
-def _ticks(ax, axis, values):
-    getattr(ax, f"set_{axis}ticks")(values, [f"{v:g}" for v in values])
-    getattr(ax, f"{axis}axis").set_minor_locator(plt.NullLocator())
 
 
 def half_isometry(ratios, steepest, densities, flattest, rank):
@@ -33,9 +28,9 @@ def half_isometry(ratios, steepest, densities, flattest, rank):
     decorate(left, xlabel=r"$n/d^2$", ylabel=r"$\kappa$, largest found", xscale="log", yscale="log", ylim=(1.8, 220))
     decorate(right, xlabel=rf"$n/({rank}d)$", ylabel=r"smallest ratio found", xscale="log", ylim=(0, 2.4))
     right.legend(loc="lower right")
-    _ticks(left, "x", ratios)
-    _ticks(left, "y", [2, 5, 10, 20, 50, 100, 200])
-    _ticks(right, "x", densities)
+    ticks(left, "x", ratios)
+    ticks(left, "y", [2, 5, 10, 20, 50, 100, 200])
+    ticks(right, "x", densities)
     return figure
 
 
@@ -76,9 +71,8 @@ def unit_norms(paths, ends, threshold):
     left.plot(range(1, len(paths) + 1), paths[:, ~alive], color=FADED, linewidth=0.9)
     left.plot(range(1, len(paths) + 1), paths[:, alive], color=CAST["group Lasso"]["color"], linewidth=2.2)
     for who, norms in ends.items():
-        ordered = norms.sort(descending=True).values
         hollow = {"markersize": 9, "markerfacecolor": "none"} if who == "no penalty" else {"markersize": 5}
-        right.plot(range(1, len(ordered) + 1), ordered, **points(who, **hollow))
+        descending(right, norms, **points(who, **hollow))
     for ax in (left, right):
         draw_threshold(ax, threshold)
     decorate(left, xlabel="epoch", ylabel="norm of a hidden unit", legend=False, xscale="log", title="group Lasso")
@@ -151,7 +145,7 @@ def noise_cost(sizes, totals, lost, traces):
     means, bars = np.array(list(traces.values())).T
     right.errorbar(list(traces), means, 2 * bars, capsize=3, **points("oracle", label="measured"))
     decorate(left, xlabel="samples $n$", ylabel="squared error / limit", xscale="log", ylim=(0.8, None))
-    _ticks(left, "x", sizes)
+    ticks(left, "x", sizes)
     left.tick_params(axis="x", rotation=40)
     label = r"$n\,(\mathrm{tr}(\hat X - M))^2\,/\,(s^2 r)$"
     decorate(right, xlabel="units of the teacher, $r$", ylabel=label, ylim=(0, 0.8), xticks=list(traces))
@@ -170,7 +164,7 @@ def what_we_saw(*, kappa, shift, borders, checks, units, errors, noise):
          f"{low:.2f} to {high:.2f}")
         for r, (low, high) in borders.items()
     ]  # fmt: skip
-    return style.table([
+    return table([
         (r"largest $\kappa$ found on our data", f"at most {kappa[0]:.1f} (prob. 0.95)", f"{kappa[1]:.2f}"),
         (r"$p - \mu$ against its prediction, largest difference", "0", f"{shift:.0e}"),
         *onsets,

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.ticker import LogLocator
 
 from helpers import theory
-from helpers.figures.style import CAST, FADED, SHADES, decorate, draw_threshold, line, points, signed_image
+from helpers.figures import style
+from helpers.figures.style import CAST, FADED, INK, SHADES, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
 from helpers.training import Run, fine_tune
 
@@ -47,7 +47,7 @@ def sorted_norms(ax, start, plain, trained, threshold):
         points("group Lasso", markersize=7),
     )
     for U, look in zip((start, plain, trained), looks, strict=True):
-        ax.plot(range(1, U.shape[-1] + 1), column_norms(U).sort(descending=True).values, **look)
+        style.descending(ax, column_norms(U), **look)
     draw_threshold(ax, threshold)
     decorate(ax, xlabel="column, largest first", ylabel="column norm")
 
@@ -57,7 +57,7 @@ def heat_maps(matrices):
     figure, axes = plt.subplots(1, 2, figsize=(6.2, 3.5))
     for ax, (title, matrix) in zip(axes, matrices.items(), strict=True):
         top = matrix.abs().quantile(0.99).item()
-        image = signed_image(ax, matrix, top)
+        image = style.signed_image(ax, matrix, top)
         figure.colorbar(image, ax=ax, orientation="horizontal", shrink=0.8, extend="both", label="entry")
         decorate(ax, xlabel="", ylabel="", title=title).axis("off")
 
@@ -108,7 +108,7 @@ def whole_pipeline(problem, penalty, run, tuned):
     left.bar(place[large], norms[large], color=CAST["group Lasso"]["color"])
     left.bar(place[~large], norms[~large], color=FADED)
     goal = theory.shrunk_eigenvalue(problem.U_star.square().sum(0).numpy(), penalty.strength, penalty.smoothing) ** 0.5
-    left.hlines(goal, 0, len(norms) + 1, color=CAST["theory"]["color"], linewidth=1.2)
+    left.hlines(goal, 0, len(norms) + 1, color=INK, linewidth=1.2)
     draw_threshold(left, penalty.threshold)
     decorate(left, xlabel="column", ylabel=r"norm $\Vert u_i\Vert$", ylim=(0, 1.5))
     right.axvspan(run.steps[-1], run.steps[-1] + tuned.steps[-1], color="#D9ECDD", linewidth=0)
@@ -120,9 +120,7 @@ def whole_pipeline(problem, penalty, run, tuned):
     right.axhline(expected, **line("theory", linestyle=(0, (10, 3)), linewidth=1.2, label="theory for it"))
     error = r"error $\Vert X - M\Vert_F$"
     decorate(right, xlabel="step: train, then prune and fine-tune", ylabel=error, yscale="log")
-    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    right.yaxis.set_major_formatter("{x:g}")
-    right.minorticks_off()
+    style.ticks_one_two_five(right)
     return figure
 
 
@@ -139,9 +137,7 @@ def errors_along_the_way(results):
         left.plot([], [], **line(who))
     left.plot([], [], **line("oracle"))
     decorate(left, xlabel="training step", ylabel="error / oracle's error", title="train", yscale="log")
-    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    left.yaxis.set_major_formatter("{x:g}")
-    left.minorticks_off()
+    style.ticks_one_two_five(left)
     decorate(right, xlabel="fine-tuning step", ylabel="", title="prune, then fine-tune")
 
 

@@ -5,11 +5,14 @@ import numpy as np
 from IPython import get_ipython
 from matplotlib import font_manager
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import LogFormatterSciNotation
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullLocator
 
 from helpers.tables import table as table  # a page has one import for its figures and tables
 
 INK, FADED = "#222222", "#8A8A8A"  # what theory says; columns that are small or dead
+SAFE, BAND, WRONG = "#DDEEE0", "#EBD9D3", "#B3332B"  # where a condition holds; where no column can be; a wrong count
+ON_SAFE, ON_BAND = "#1E5B2D", "#6B3A2C"  # letters there
+LEVEL = {"color": "#777777", "linewidth": 1, "linestyle": ":"}  # a line to compare with
 # The same thing has the same colour, marker and line in every chapter (Okabe and Ito's colour-blind-safe palette, but
 # weight decay's darker, so that penalties differ in lightness, too).
 CAST = {
@@ -19,10 +22,11 @@ CAST = {
     "oracle": {"color": "#00785A", "marker": "D", "linestyle": (0, (1, 1))},
     "theory": {"color": INK, "linestyle": "-"},
 }
-TICKS = {"labelsize": 10.45, "major.width": 1.25, "minor.width": 1.0, "minor.size": 4.0}  # points
+LETTERS = 11.4  # points, as all sizes here
+SMALL = LETTERS * 11 / 12
+TICKS = {"labelsize": SMALL, "major.width": 1.25, "minor.width": 1.0, "minor.size": 4.0}
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under a word that a line would strike through
 SANS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")  # near the pages' own letters
-OTHERS = ["#4C72B0", "#DD8452", "#55A868", "#C44E52", "#8172B3", "#937860"]  # who is not of the cast
 # for families of curves: ordered, and none too pale for a thin line
 SHADES = [tuple(map(float, plt.get_cmap("cividis")(i / 10)[:3])) for i in range(1, 7)]
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#DD8530", "white", "#083370"])
@@ -40,8 +44,8 @@ def use_style():
         "axes.grid": True, "grid.color": "#E3E3E3", "grid.linewidth": 0.7, "axes.axisbelow": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": "medium", "axes.titlelocation": "left",
         "legend.frameon": False, "lines.linewidth": 1.8, "lines.markersize": 5, "animation.embed_limit": 10,
-        "font.size": 11.4, "axes.labelsize": "medium", "patch.force_edgecolor": True, "patch.edgecolor": "white",
-        "legend.fontsize": 10.45, "legend.title_fontsize": "medium", "axes.prop_cycle": plt.cycler(color=OTHERS),
+        "font.size": LETTERS, "axes.labelsize": "medium", "patch.force_edgecolor": True, "patch.edgecolor": "white",
+        "legend.fontsize": SMALL,
         **{f"{axis}tick.{name}": value for axis in "xy" for name, value in TICKS.items()},
         "font.sans-serif": [name for name in SANS if name in there], "mathtext.fontset": "cm", "svg.hashsalt": "book",
     })  # fmt: skip
@@ -104,8 +108,24 @@ def decorate(ax, *, xlabel, ylabel, title=None, legend=True, **settings):
     return ax
 
 
+def ticks(ax, axis, values):
+    """Ticks of an axis, "x" or "y", at these values only, in plain numbers."""
+    getattr(ax, f"set_{axis}ticks")(values, [f"{value:g}" for value in values])
+    getattr(ax, f"{axis}axis").set_minor_locator(NullLocator())
+
+
+def ticks_one_two_five(ax):
+    """Ticks of the logarithmic y-axis at 1, 2 and 5 times the powers of ten, in plain numbers; no minor ones."""
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+
+
+def descending(ax, values, *marker, **look):
+    """Draw the tensor `values` (k,) in decreasing order over 1, …, k; the rest is for `ax.plot`."""
+    ax.plot(range(1, len(values) + 1), values.sort(descending=True).values, *marker, **look)
+
+
 def draw_threshold(ax, threshold):
     """The pruning threshold, a dashed horizontal line."""
-    ax.axhline(
-        threshold, color=CAST["theory"]["color"], linestyle="--", linewidth=1.2, label=r"threshold $2\sqrt{\beta}$"
-    )
+    ax.axhline(threshold, color=INK, linestyle="--", linewidth=1.2, label=r"threshold $2\sqrt{\beta}$")

@@ -2,9 +2,8 @@
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.ticker import LogLocator
 
-from helpers.figures.style import SHADES, decorate, line, points
+from helpers.figures.style import LEVEL, SHADES, decorate, line, points, ticks_one_two_five
 
 MARKERS = "vos^D"
 
@@ -17,7 +16,7 @@ def rates(curves, measured):
         ax.plot(*curves[ensemble], **line("theory", label=None))
         ax.plot(*measured[ensemble], marker, color=shade, markersize=7, label=f"{name} ensemble")
     ax.plot([], [], **line("theory"))
-    ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
+    ax.axhline(1, **LEVEL)
     decorate(ax, xlabel=r"step size $\eta$", ylabel="factor on the error per step", ylim=(0, 1.05))
     ax.legend(loc="lower right")
 
@@ -41,7 +40,7 @@ def scaled_crawl(steps, errors, laws):
         ax.plot(steps[late], laws[k][late], **line("theory", linewidth=1, label=None))
         ax.plot(steps[late], error[late], marker, color=shade, label=f"$k = {k}$")
     ax.plot([], [], **line("theory", linewidth=1))
-    ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
+    ax.axhline(1, **LEVEL)
     decorate(ax, xlabel="step", ylabel=r"$8\eta t\,\Vert X - M\Vert_F\,/\,\sqrt{m - r}$", xscale="log")
     ax.set_ylim(top=1.1)
 
@@ -52,7 +51,7 @@ def step_and_width(curve, measured, steps, errors, laws):
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
     left.plot(*curve, **line("theory", label="Theorem 5.1"))
     left.plot(*measured, **points("group Lasso", label="measured"))
-    left.axhline(1, color="#777777", linewidth=1, linestyle=":")
+    left.axhline(1, **LEVEL)
     looks = {"pruned": "group Lasso", "one column more": "no penalty"}
     for (name, who), (k, error) in zip(looks.items(), errors.items(), strict=False):
         right.plot(steps, laws[k], **line("theory", linewidth=1, label=None))
@@ -72,16 +71,14 @@ def errors_by_size(sizes, found, bound):
     ax.plot(sizes, found, **points("oracle", markersize=8, label="least squares of rank $r$"))
     ticks = {"xscale": "log", "yscale": "log", "xticks": sizes, "xticklabels": sizes}
     decorate(ax, xlabel="measurements $n$", ylabel=r"root mean square of $\Vert\hat X - M\Vert_F$", **ticks)
-    ax.minorticks_off()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
+    ticks_one_two_five(ax)
 
 
 def quotients(sizes, mean, bars, curve):
     """Squared error over the Cramér–Rao value, mean and standard error (S,); curve (n, values) of the theory."""
     _, ax = plt.subplots()
     ax.plot(*curve, **line("theory", label=r"$n/(n - \mathrm{dof} - 1)$"))
-    ax.axhline(1, color="#777777", linewidth=1, linestyle=":")
+    ax.axhline(1, **LEVEL)
     ax.errorbar(sizes, mean, 2 * bars, capsize=3, **points("oracle", markersize=7, label="measured, ± 2 s.e."))
     ticks = {"xscale": "log", "xticks": sizes, "xticklabels": sizes}
     label = r"$\mathrm{E}\Vert\hat X - M\Vert_F^2 \cdot n/(s^2\,\mathrm{dof})$"
@@ -105,7 +102,7 @@ def price(widths, mean, bars, curve, levels):
     ax.plot(*curve, **line("theory"))
     ax.errorbar(widths, mean, 2 * bars, capsize=3, **points("no penalty", markersize=7, label="measured, ± 2 s.e."))
     for name, level in levels.items():
-        ax.axhline(level, color="#777777", linewidth=1, linestyle=":")
+        ax.axhline(level, **LEVEL)
         ax.annotate(name, (curve[0][-1], 0.985 * level), va="top", ha="right", color="#555555")
     top = 1.12 * max(*levels.values(), *curve[1])
     label = r"$n\,\Vert\hat X - M\Vert_F^2\,/\,s^2$"

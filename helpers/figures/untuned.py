@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from helpers import theory
+from helpers.figures import style
 from helpers.figures.style import CAST, FADED, INK, PAPER, SHADES, decorate, draw_threshold, line, points
 from helpers.pruning import column_norms
 
-BAND, SAFE = "#EBD9D3", "#DDEEE0"
-RIGHT, WRONG = "#0072B2", "#B3332B"
+RIGHT = CAST["group Lasso"]["color"]
 
 
 def window(c_beta, c_lambda, ends, kappa, nu, here):
@@ -29,7 +29,7 @@ def window(c_beta, c_lambda, ends, kappa, nu, here):
     for mask, look in (
         ((kept == r) & clean, {"marker": "^", "color": RIGHT, "label": "right count, every other column is zero"}),
         ((kept == r) & ~clean, {"marker": "o", "color": RIGHT, "mfc": "white", "label": "right count, some cut"}),
-        (kept != r, {"marker": "x", "color": WRONG, "label": "wrong count"}),
+        (kept != r, {"marker": "x", "color": style.WRONG, "label": "wrong count"}),
     ):
         ax.plot(c_beta[mask], c_lambda[mask], linestyle="none", markersize=7, **look)
     ax.plot(*here, "*", color=SHADES[5], markeredgecolor=INK, markersize=14, label="next experiment", linestyle="none")
@@ -44,19 +44,19 @@ def noise_sweep(levels, ends, predicted, edge, noise_edge):
     and the noise level at which g_min = ν is expected."""
     figure, ax = plt.subplots(figsize=(5.4, 3.9))
     r, threshold = ends[0].problem.r, ends[0].penalty.threshold
-    ax.fill_between(levels, 0, edge, color=BAND, linewidth=0)
+    ax.fill_between(levels, 0, edge, color=style.BAND, linewidth=0)
     ax.plot(levels, np.where(predicted > 0, predicted, np.nan), **line("theory", label=None, linewidth=1.2))
     ax.axvline(noise_edge, color=INK, linestyle=":", linewidth=1.5)
     draw_threshold(ax, threshold)
     for level, point in zip(levels, ends, strict=True):
         norms = column_norms(point.S).sort(descending=True).values
         ax.plot([level] * len(norms[:r]), norms[:r], **points("group Lasso", label=None, markersize=6))
-        ax.plot([level] * len(norms[r:]), norms[r:], "x", color=WRONG, markersize=6)
+        ax.plot([level] * len(norms[r:]), norms[r:], "x", color=style.WRONG, markersize=6)
     place = ax.get_xaxis_transform()
     ax.text(noise_edge, 0.5, "noise edge, \nexpected ", ha="right", transform=place)
-    ax.text(levels[-1], 0.55, "columns that\nfit noise", color=WRONG, ha="right", va="top",
+    ax.text(levels[-1], 0.55, "columns that\nfit noise", color=style.WRONG, ha="right", va="top",
             transform=place)  # fmt: skip
-    ax.text(levels[0], edge * 0.35, " no column here", color="#6B3A2C")
+    ax.text(levels[0], edge * 0.35, " no column here", color=style.ON_BAND)
     ax.text(levels[-1], threshold * 0.93, r"threshold $2\sqrt{\beta}$", ha="right", va="top")
     decorate(ax, xlabel="noise $s$", ylabel="column norm", ylim=(0, None), legend=False)
     return figure
@@ -68,19 +68,19 @@ def along_the_path(fits, chosen, *, ratio, ends):
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(5.4, 5.2), sharex=True, height_ratios=[1.2, 1])
     levels = np.array([fit.level for fit in fits])
     edge = 2 * (ratio * levels) ** 0.5
-    top.fill_between(levels, 0, edge, color=BAND, linewidth=0)
+    top.fill_between(levels, 0, edge, color=style.BAND, linewidth=0)
     top.plot(levels, edge, **line("theory", linestyle="--", label=r"threshold $2\sqrt{\beta}$"))
     for fit in fits:
         norms = column_norms(fit.penalised).numpy()
         top.plot([fit.level] * len(norms), norms, **points("group Lasso", label=None))
     top.plot([], [], **points("group Lasso", label="a nonzero column"))
-    top.text(levels[-1], edge[-1] * 0.4, "no column here", ha="right", color="#6B3A2C")
-    bottom.axvspan(*ends, color=SAFE, linewidth=0)
+    top.text(levels[-1], edge[-1] * 0.4, "no column here", ha="right", color=style.ON_BAND)
+    bottom.axvspan(*ends, color=style.SAFE, linewidth=0)
     bottom.plot(levels, [fit.rank for fit in fits], **points("group Lasso", label=None, markersize=6))
     bottom.axvline(chosen.level, color=INK, linewidth=1.2)
     place = bottom.get_xaxis_transform()
     bottom.text(chosen.level * 1.04, 0.93, "the rule", va="top", transform=place)
-    bottom.text(ends[1], 0.93, "expected \nplateau ", ha="right", va="top", color="#1E5B2D",
+    bottom.text(ends[1], 0.93, "expected \nplateau ", ha="right", va="top", color=style.ON_SAFE,
                 transform=place)  # fmt: skip
     decorate(top, xlabel="", ylabel="column norm", xscale="log", ylim=(0, None))
     top.legend(loc="center left")
@@ -110,7 +110,7 @@ def staircases(levels, panels):
     figure, axes = plt.subplots(1, len(panels), figsize=(7.4, 3.7), sharey=True)
     for ax, (title, triples) in zip(axes, panels.items(), strict=True):
         least, counts, most = np.array(triples).T
-        ax.fill_between(levels, least, most, step="mid", color=SAFE, linewidth=0)
+        ax.fill_between(levels, least, most, step="mid", color=style.SAFE, linewidth=0)
         ax.step(levels, least, where="mid", **line("theory", label=r"eigenvalues above $z/(2\sqrt{b})$"))
         ax.step(levels, most, where="mid", **line("theory", linestyle="--", label=r"eigenvalues above $g_bz$"))
         ax.plot(levels, counts, **points("group Lasso", label="columns"))
@@ -128,10 +128,11 @@ RULES = {  # marker, colour and line, so that five curves can be told apart in g
 NAMES = {"first that outweighs": "the rule", "from above": "iteration from above"}
 
 
-def success(rows, edges=(0.25, 0.5, 1, 2, 3, 5, 8, 14, 40)):
-    """The share of problems on which each of `RULES` finds r, against signal over noise cμ_r/ν in the bins between
-    `edges`; bars: one standard error. rows: a table with the columns of chapters/data/rank_rules.json."""
+def success(rows):
+    """The share of problems on which each of `RULES` finds r, against signal over noise cμ_r/ν in eight bins; bars: one
+    standard error. rows: a table with the columns of chapters/data/rank_rules.json."""
     figure, ax = plt.subplots(figsize=(5.4, 4.6))
+    edges = 0.25, 0.5, 1, 2, 3, 5, 8, 14, 40
     middle, place = np.sqrt(np.multiply(edges[:-1], edges[1:])), np.digitize(rows["signal"], edges) - 1
     for i, (rule, (marker, color, dash)) in enumerate(RULES.items()):
         there = rows[rule].notna()
@@ -147,8 +148,7 @@ def success(rows, edges=(0.25, 0.5, 1, 2, 3, 5, 8, 14, 40)):
     ax.text(4.0, 0.05, "a proof needs this (Gaussian)")
     decorate(ax, xlabel=r"signal over noise $c\mu_r/\nu$", ylabel="share with the right rank", xscale="log",
              ylim=(-0.03, 1.05), xlim=(0.25, 40), legend=False)  # fmt: skip
-    ax.set_xticks([0.25, 0.5, 1, 2, 5, 10, 20, 40], ["0.25", "0.5", "1", "2", "5", "10", "20", "40"])
-    ax.xaxis.set_minor_locator(plt.NullLocator())
+    style.ticks(ax, "x", [0.25, 0.5, 1, 2, 5, 10, 20, 40])
     figure.legend(loc="outside upper center", ncols=2)
     return figure
 
