@@ -26,7 +26,7 @@ class Adapter(nn.Module):
     def __init__(self, weight, rank, seed=0):
         super().__init__()
         rows, columns = weight.shape
-        rank = min(integer("rank", rank, low=1), rows, columns)
+        rank = min(rank, rows, columns)
         draw = torch.randn(columns, rank, generator=generator(seed), dtype=torch.float64) / columns**0.5
         self.U = nn.Parameter(weight.new_zeros(rows, rank))
         self.V = nn.Parameter(draw.to(weight))
@@ -48,10 +48,10 @@ def adapt(model, rank, *, seed=0, layers=(nn.Linear, nn.MultiheadAttention)):
     `layers`: of a linear layer the weight, of attention also the projections that it keeps in one matrix.
 
     Returns {name of the module, for attention of its matrix: its `Adapter`}. What else shall learn, such as a new last
-    layer, has to get `requires_grad_(True)` after this and a place in the optimizer. Raises ValueError if there is no
-    such matrix, or if one is parametrized already.
+    layer, has to get `requires_grad_(True)` after this and a place in the optimizer. Raises TypeError or ValueError,
+    also if there is no such matrix or one is parametrized already, and then the model is what it was.
     """
-    model.requires_grad_(False)
+    rank, seed = integer("rank", rank, low=1), integer("seed", seed, low=0)
     found = {}
     for name, module in model.named_modules():
         for key in _matrices(module) if isinstance(module, layers) else ():
@@ -60,8 +60,9 @@ def adapt(model, rank, *, seed=0, layers=(nn.Linear, nn.MultiheadAttention)):
         raise ValueError(f"model has no matrix of weights in modules of type {layers}: name others in `layers`")
     if taken := [name for name, (module, key) in found.items() if parametrize.is_parametrized(module, key)]:
         raise ValueError(f"{taken[0] or 'model'} is parametrized already: if by an adapter, call merge(model) first")
+    model.requires_grad_(False)
     for number_, (module, key) in enumerate(found.values()):
-        adapter = Adapter(getattr(module, key), rank, seed=integer("seed", seed, low=0) + number_)
+        adapter = Adapter(getattr(module, key), rank, seed=seed + number_)
         parametrize.register_parametrization(module, key, adapter)
     return {name: module.parametrizations[key][0] for name, (module, key) in found.items()}
 
@@ -100,7 +101,7 @@ def cut(adapters, threshold):
 
 def merge(model):
     """Write W + UVᵀ into each adapted weight and take the adapters off, in place: an ordinary module again. Of a weight
-    that another module shares only the adapted copy changes."""
+    that another module shares only the adapted copy changes, and they share it no longer."""
     for module in model.modules():
         for key, chain in list(getattr(module, "parametrizations", {}).items()):
             if isinstance(chain[0], Adapter):

@@ -30,9 +30,14 @@ def svd_pair(X):
     """The joined factor Z (d₁ + d₂, m) of X (d₁, d₂) with u_i = √σ_i a_i, v_i = √σ_i b_i, for X's singular values that
     are not zero, but for rounding. Where Theorem 9.2 says training ends."""
     left, values, right = torch.linalg.svd(tensor("X", X, shape=X.shape[-2:]), full_matrices=False)
-    rank = int((values > 1e-12 * values[0]).sum())
+    rank = int((values > _rounding(X) * values[0]).sum())
     root = values[:rank].sqrt()
     return join(left[:, :rank] * root, right.mT[:, :rank] * root)
+
+
+def _rounding(X):
+    """Below this part of the largest, a singular value or an eigenvalue of X is a zero but for rounding."""
+    return 1e4 * torch.finfo(X.dtype).eps
 
 
 def squared_distance(M):
@@ -46,8 +51,11 @@ def completion(Y, seen):
 
     Y (d₁, d₂); what stands in unseen places is ignored, NaN too. seen: booleans of the same shape, not all False.
     Over a uniformly random set of seen entries its mean is ‖X − Y‖_F². Raises TypeError or ValueError. (9.5)"""
-    if not isinstance(seen, torch.Tensor) or seen.dtype != torch.bool:
-        raise TypeError(f"seen must be a tensor of booleans, got {getattr(seen, 'dtype', type(seen).__name__)}")
+    for name, value in (("Y", Y), ("seen", seen)):
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}: torch.from_numpy makes one")
+    if seen.dtype != torch.bool:
+        raise TypeError(f"seen must be a tensor of booleans, got {seen.dtype}")
     if seen.shape != Y.shape or not seen.any():
         raise ValueError(f"seen must have the shape {tuple(Y.shape)} of Y and a True in it, got {tuple(seen.shape)}")
     known = tensor("Y", torch.where(seen, Y, 0), ndim=2)
@@ -129,17 +137,22 @@ class Signed(_Factored):
     """
 
     def __init__(self, loss, M, signs):
-        super().__init__(loss, M)
+        super().__init__(loss, tensor("M", M, shape=(len(M), len(M))))
         self.signs, self.d = tensor("signs", signs, like=M), len(M)
+        if not torch.allclose(M, M.T):
+            raise ValueError("M must be symmetric")
+        if not (signs.abs() == 1).all():
+            raise ValueError(f"signs must be 1 or -1 each, got {signs.tolist()}")
         mu, vectors = torch.linalg.eigh(M)
         self.U_star = M.new_zeros(self.d, len(signs))
-        kept = mu.abs() > 1e-12 * mu.abs().max()
+        kept = mu.abs() > _rounding(M) * mu.abs().max()
         for sign in (1, -1):
             mine, places = kept & (sign * mu > 0), (signs == sign).nonzero()[:, 0]
             if mine.sum() > len(places):
                 raise ValueError(f"signs needs at least {int(mine.sum())} entries equal to {sign}, got {len(places)}")
             self.U_star[:, places[: mine.sum()]] = vectors[:, mine] * mu[mine].abs().sqrt()
-        self.r, self.mu_r = int(kept.sum()), mu[kept].abs().min().item()
+        self.r = int(kept.sum())
+        self.mu_r = mu[kept].abs().min().item() if self.r else 0.0
 
     def product(self, U):
         """X = U diag(s) Uᵀ of shape (..., d, d)."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from helpers.arguments import tensor
-from helpers.problems import Empirical, smat, svec
+from helpers.problems import Empirical, svec
 
 
 class Observed(Empirical):
@@ -22,6 +22,8 @@ class Observed(Empirical):
     def __init__(self, measurements, y):
         data, y = (_float64(name, value) for name, value in (("measurements", measurements), ("y", y)))
         rank_one = tensor("measurements", data, ndim=2).ndim == 2
+        if data.ndim > 3:
+            raise ValueError(f"measurements must be inputs (n, d) or matrices (n, d, d), got shape {tuple(data.shape)}")
         if y.shape != data.shape[:1]:
             raise ValueError(f"y must have one number a measurement, shape ({len(data)},), got {tuple(y.shape)}")
         tensor("y", y)
@@ -29,6 +31,8 @@ class Observed(Empirical):
             tensor("measurements", data, shape=(data.shape[-1], data.shape[-1]))
             data = svec((data + data.mT) / 2)
         size = data.square().mean().sqrt().item()
+        if size == 0:
+            raise ValueError("measurements must not all be zero (of a matrix A_i the symmetric part counts)")
         if not 0.7 < size < 1.4:
             what, times = ("inputs", size**2) if rank_one else ("A (off the diagonal √2 × the entry)", size)
             raise ValueError(
@@ -52,10 +56,12 @@ class Observed(Empirical):
 def part(problem, rows):
     """Some of the measurements of an `Empirical` problem, without its truth: `Observed`. rows: indices or a mask (n,).
 
-    Raises TypeError or ValueError as `Observed` does.
+    Their scale is the whole's, whatever that of the few may be. Raises ValueError if there are none.
     """
-    chosen = problem.design[rows]
-    return Observed(smat(chosen) if problem.ensemble == "gaussian" else chosen, problem.y[rows])
+    some = Observed.__new__(Observed)  # what `Observed` asks of measurements, the whole has shown
+    unknown = problem.design.new_zeros(problem.d, 1)
+    Empirical.__init__(some, unknown, problem.design[rows], problem.y[rows], problem.ensemble)
+    return some
 
 
 def _float64(name, value):

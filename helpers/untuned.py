@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from helpers import theory
-from helpers.arguments import generator, integer, number
+from helpers.arguments import generator, integer, number, positive
 from helpers.isometry import extreme_ratio
 from helpers.objective import Objective
 from helpers.observed import part
@@ -57,7 +57,7 @@ class Found:
 
     rank, U (d, rank): the answer, UUᵀ for M. noise: ŝ. error: an estimate of ‖UUᵀ − M‖_F; interval: where it lies with
     probability 0.95 if the rank is right. plateau: the weakest and the strongest level z with this rank. resolution:
-    g_b z, about the least eigenvalue of M that is seen at the chosen level. warnings: sentences, none where the answer
+    about the least eigenvalue of M that is seen, g_b z at the chosen level. warnings: sentences, none where the answer
     is clear. fits: the path, a list of `Fit`.
     """
 
@@ -78,7 +78,7 @@ class Found:
             return "\n".join([first, "nothing stands out of the noise: no fit", *self.warnings])
         lines = [
             first,
-            f"error about {self.error:.3g}, between {low:.3g} and {high:.3g} with probability 0.95",
+            f"error about {self.error:.3g}, between {low:.3g} and {high:.3g} with probability 0.95 for this rank",
             "plateau: levels {:.3g} to {:.3g}".format(*self.plateau),
         ]
         return "\n".join(lines + self.warnings)
@@ -98,7 +98,7 @@ def levels_of(problem):
 def path(problem, *, ratio, k=None, levels=None, seed=0):
     """The fits on the path β = bλ^{2/3}, weakest first, until no column is left: a generator of `Fit`.
 
-    ratio: b > 0. k: columns to start with, None for d. levels: the z > 0, increasing, None for `levels_of`. The first
+    ratio: b > 0. k: columns to start with, None for d. levels: the z > 0, None for `levels_of`. The first
     fit starts from small random columns drawn with `seed`, each other one from the one before, whose dead columns it
     leaves out. Raises TypeError or ValueError.
     """
@@ -110,7 +110,7 @@ def path(problem, *, ratio, k=None, levels=None, seed=0):
     least = c * theory.path_floor(ratio, ensemble=problem.ensemble)
     unit = theory.noise_level(1.0, problem.d, problem.n, ensemble=problem.ensemble)
     U = 0.3 * max(size, 0) ** 0.5 * gaussian_init(problem.d, k, scale=problem.d**-0.5, seed=seed).to(problem.y)
-    for level in levels_of(problem) if levels is None else levels:
+    for level in levels_of(problem) if levels is None else sorted(positive(levels=z)[0] for z in levels):
         penalty = GroupLasso(level**1.5, ratio * level) if level > 0 else None
         if penalty and size > 0:
             U, _, _ = Objective(problem, penalty).minimise(U, steps=600, tolerance=1e-4 * size**1.5)
@@ -126,7 +126,8 @@ def residual_noise(problem, U):
     """ŝ with ŝ² = n f(UUᵀ)/(n − dof(m)) for U (d, m): a float, math.inf where n ≤ dof(m)."""
     m = U.shape[1]
     rest = problem.n - (theory.degrees_of_freedom(problem.d, m) if m else 0)
-    return (problem.n * problem.loss(U).item() / rest) ** 0.5 if rest > 0 else float("inf")
+    left = max(problem.loss(U).item(), 0.0)  # of data without noise rounding may leave less than nothing
+    return (problem.n * left / rest) ** 0.5 if rest > 0 else float("inf")
 
 
 def choose(fits, margin=MARGIN):
@@ -151,20 +152,23 @@ def find_rank(problem):
     error, interval = error_law(problem, best.U, best.noise)
     return Found(
         best.rank, best.U, best.noise, error, interval, (min(same), max(same) if best.rank else float("inf")),
-        best.floor / theory.mean_factor(problem.ensemble), doubts(problem, fits, best), fits,
+        max(best.floor, (1 + MARGIN) * best.nu) / theory.mean_factor(problem.ensemble),  # the second if none outweighs
+        doubts(problem, fits, best, error), fits,
     )  # fmt: skip
 
 
-def doubts(problem, fits, best):
+def doubts(problem, fits, best, error):
     """What speaks against the rank of the fit `best` of a path, as a list of sentences, empty where nothing does."""
     found = []
-    for much, margin in (("a quarter more", 0.0), ("a quarter less", 0.6)):
-        other = choose(fits, margin).rank
+    for much, part_of in (("a quarter more", 1.25), ("a quarter less", 0.75)):
+        other = choose(fits, (1 + MARGIN) / part_of - 1).rank
         if other != best.rank:
             found.append(f"The data nearly admit rank {other}: it would be the answer if the penalty counted {much}.")
     spent = theory.degrees_of_freedom(problem.d, best.rank) if best.rank else 0
     if problem.n < 2 * spent:
         found.append(f"{problem.n} measurements for {spent} parameters: too few to trust the interval, or the rank.")
+    elif error == float("inf"):
+        found.append("The measurements repeat each other: matrices of this rank near UUᵀ give the same data.")
     pull = torch.linalg.eigvalsh(problem.matrix_gradient(best.U))[-1].item()
     if pull > max(BELOW * best.nu, VISIBLE * problem.y.square().mean().sqrt().item()):
         found.append(f"The residuals pull {pull / best.nu:.1f} times as hard as noise towards a negative eigenvalue, "
@@ -191,7 +195,7 @@ def error_law(problem, U, noise):
     variances = noise**2 / curvatures
     mean, freedom = variances.sum(), variances.sum() ** 2 / variances.square().sum()
     ends = scipy.stats.chi2.ppf([0.025, 0.975], freedom.item()) / freedom.item()
-    return mean.sqrt().item(), tuple((mean.item() * ends) ** 0.5)
+    return mean.sqrt().item(), tuple(((mean.item() * ends) ** 0.5).tolist())
 
 
 def resampled_ranks(problem, *, draws=20, share=0.8, seed=0, progress=False):
@@ -199,7 +203,7 @@ def resampled_ranks(problem, *, draws=20, share=0.8, seed=0, progress=False):
 
     draws ≥ 1, 0 < share ≤ 1. progress: show a bar. Raises TypeError or ValueError.
     """
-    size = round(problem.n * number("share", share, low=0, high=1))
+    size = round(problem.n * number("share", share, low=0, high=1, strict=share != 1))
     random, ranks = generator(seed), []
     for _ in tqdm(range(integer("draws", draws, low=1)), disable=not progress):
         rows = torch.randperm(problem.n, generator=random)[: max(size, 1)]

@@ -137,3 +137,14 @@ def test_a_module_without_linear_layers_and_one_with_adapters_are_refused():
         adapt(model, 2)
     with pytest.raises(ValueError, match="rank"):
         adapt(network(), 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [({"rank": 0}, "rank"), ({"rank": 2, "seed": -1}, "seed"), ({"rank": 2, "layers": (nn.Conv2d,)}, "no matrix")],
+)
+def test_a_model_that_is_refused_can_still_be_trained(wrong, word):
+    model = network()
+    with pytest.raises(ValueError, match=word):
+        adapt(model, **wrong)
+    assert all(weight.requires_grad for weight in model.parameters())

@@ -100,6 +100,41 @@ def test_a_mask_that_is_none_is_refused(seen, error, word):
         completion(gaussian(4, 5, seed=1), seen)
 
 
+def test_tables_that_are_no_tensors_are_told_how_to_become_some():
+    Y, seen = gaussian(4, 5, seed=1), torch.ones(4, 5, dtype=torch.bool)
+    for name, given in (("Y", (Y.numpy(), seen)), ("seen", (Y, seen.numpy()))):
+        with pytest.raises(TypeError, match=f"{name} must be a torch tensor, got ndarray: torch.from_numpy"):
+            completion(*given)
+
+
+def test_the_rank_of_a_truth_is_that_of_its_precision():
+    M = gaussian(9, 2, seed=1) @ gaussian(2, 7, seed=2)
+    symmetric = M[:7] + M[:7].T
+    for precise in (torch.float64, torch.float32):
+        X, S = M.to(precise), symmetric.to(precise)
+        assert Pairs(squared_distance(X), X).r == 2
+        assert Signed(squared_distance(S), S, torch.tensor([1.0, -1.0] * 4, dtype=precise)).r == 4
+
+
+def test_a_truth_of_zeros_has_rank_0():
+    nothing = torch.zeros(3, 3)
+    loss = squared_distance(nothing)
+    for problem in (Pairs(loss, nothing), Signed(loss, nothing, torch.ones(2))):
+        assert (problem.r, problem.mu_r) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("M", "signs", "word"),
+    [
+        (torch.ones(3, 4), torch.ones(3), "M must have shape"), (torch.ones(3, 3).triu(), torch.ones(3), "symmetric"),
+        (torch.eye(3), torch.tensor([1.0, 1.0, 1.0, 0.5]), "1 or -1"),
+    ],
+)  # fmt: skip
+def test_signed_factors_need_signs_and_a_symmetric_truth(M, signs, word):
+    with pytest.raises(ValueError, match=word):
+        Signed(squared_distance(M), M, signs)
+
+
 def test_too_few_signs_and_other_shapes_are_refused():
     with pytest.raises(ValueError, match="signs needs at least 3 entries equal to 1"):
         Signed(logistic, torch.eye(3, dtype=torch.float64), torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64))

@@ -75,6 +75,18 @@ def test_a_part_keeps_the_rows_that_were_named(ensemble):
         torch.testing.assert_close(some.y, problem.y[mask])
 
 
+@both
+def test_the_scale_of_a_small_part_is_that_of_the_whole(ensemble):
+    """One row alone has a mean square that `Observed` might refuse."""
+    problem = data(1, 2, 1, 60, ensemble=ensemble)
+    size = problem.design.square().mean(1).sqrt()
+    least = size.argmin()
+    assert size[least] < 0.7
+    assert part(problem, least[None]).n == 1
+    with pytest.raises(ValueError, match="empty"):
+        part(problem, torch.zeros(60, dtype=torch.bool))
+
+
 @pytest.mark.parametrize(
     ("measurements", "y", "error", "words"),
     [
@@ -83,7 +95,10 @@ def test_a_part_keeps_the_rows_that_were_named(ensemble):
         (torch.ones(5, 2), torch.ones(5, dtype=torch.bool), TypeError, "y must be .* Tensor of bool"),
         (np.ones(4), np.ones(4), ValueError, "at least 2 dimensions"),
         (np.ones((5, 2, 3)), np.ones(5), ValueError, "measurements must have shape"),
+        (np.ones((5, 2, 2, 2)), np.ones(5), ValueError, r"inputs \(n, d\) or matrices \(n, d, d\)"),
         (np.full((5, 2), np.nan), np.ones(5), ValueError, "finite"),
+        (np.zeros((5, 2)), np.ones(5), ValueError, "not all be zero"),
+        (np.array([[[0.0, 1.0], [-1.0, 0.0]]]), np.ones(1), ValueError, "symmetric part"),
         (3 * np.ones((5, 2)), np.ones(5), ValueError, "divide by 3, and what is found is 9 × M"),
         (3 * np.eye(2)[None], np.ones(1), ValueError, r"divide by 2.449, and what is found is 2.449 × M"),
         (np.ones((5, 2)), np.ones(4), ValueError, r"y must have one number a measurement, shape \(5,\), got \(4,\)"),

@@ -12,8 +12,8 @@ from helpers.observed import Observed
 from helpers.problems import Empirical, Population, ground_truth, smat
 from helpers.pruning import column_norms
 from helpers.rotations import tangent_basis
-from helpers.theory import degrees_of_freedom, largest_ratio
-from helpers.untuned import choose, error_law, find_rank, path, resampled_ranks, residual_noise
+from helpers.theory import degrees_of_freedom, largest_ratio, noise_level
+from helpers.untuned import Fit, choose, doubts, error_law, find_rank, path, resampled_ranks, residual_noise
 
 both = pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
 
@@ -78,6 +78,12 @@ def test_fewer_measurements_than_parameters_leave_no_residual():
     assert residual_noise(problem, problem.U_star[:, :0]) == pytest.approx(problem.y.square().mean().item() ** 0.5)
 
 
+def test_rounding_below_zero_is_no_noise(monkeypatch):
+    problem = data(1, 6, 2, 100)
+    monkeypatch.setattr(problem, "loss", lambda U: torch.tensor(-1e-17))
+    assert residual_noise(problem, problem.U_star) == 0.0
+
+
 def test_weak_signals_come_with_a_warning():
     doubtful = [find_rank(data(seed, 7, 2, 80, noise=1.0)) for seed in range(4)]
     assert any("nearly admit" in warning for answer in doubtful for warning in answer.warnings)
@@ -112,6 +118,40 @@ def test_data_without_noise_and_without_signal_make_no_alarm():
     assert "no fit" in str(silent)
 
 
+def test_data_against_every_signal_leave_a_sight_that_ends_at_the_noise():
+    """Where 𝒜*y has no positive eigenvalue no penalty was tried: the noise alone says what would have been seen."""
+    problem = data(1, 6, 2, 100)
+    against = Observed(smat(problem.design), -problem.y)
+    answer = find_rank(against)
+    assert answer.rank == 0
+    assert answer.resolution == pytest.approx(1.25 * noise_level(against.y.square().mean().item() ** 0.5, 6, 100))
+
+
+def test_measurements_that_repeat_each_other_are_pointed_out():
+    answer = find_rank(Observed(np.ones((40, 3)), np.full(40, 2.0)))
+    assert (answer.rank, answer.error) == (1, math.inf)
+    assert any("repeat each other" in warning for warning in answer.warnings)
+
+
+def test_a_quarter_less_is_a_quarter_less():
+    """The fits of a path whose floors are 1, 1.3, 1.6, 1.7 times the noise, and ranks to tell them apart."""
+    problem = data(1, 6, 2, 100)
+    ratios = (1.2, 1.3, 1.6, 1.7)
+    fits = [Fit(1, ratio, None, problem.U_star[:, :1].expand(-1, 5 - i), 1, 1) for i, ratio in enumerate(ratios)]
+    rank = {"more": 5, "less": 2}  # 1.25 × 1.2 ≥ 1.25, and of 0.75 × 1.6 and 0.75 × 1.7 only the second
+    said = doubts(problem, fits, choose(fits), 0.0)
+    for word, other in rank.items():
+        assert any(f"rank {other}:" in sentence and sentence.endswith(f"quarter {word}.") for sentence in said)
+
+
+def test_the_order_of_the_levels_does_not_matter_and_all_are_positive():
+    problem = data(5, 6, 3, 60)
+    ranks = [[fit.rank for fit in path(problem, ratio=0.04, levels=z)] for z in ([0.05, 0.3], [0.3, 0.05])]
+    assert ranks[0] == ranks[1]
+    with pytest.raises(ValueError, match="levels"):
+        next(path(problem, ratio=0.04, levels=[0.0]))
+
+
 @both
 def test_the_error_law_is_that_of_least_squares_to_first_order(ensemble):
     """s²(𝒜*𝒜)⁻¹ on the tangent space, by drawing noise and projecting it."""
@@ -133,6 +173,11 @@ def test_the_error_is_unknown_where_measurements_are_fewer_than_parameters():
 
 def test_parts_of_clear_data_agree():
     assert resampled_ranks(data(1, 6, 2, 150, noise=0.05), draws=3, seed=1) == [2, 2, 2]
+
+
+def test_no_part_is_no_share():
+    with pytest.raises(ValueError, match="share"):
+        resampled_ranks(data(1, 6, 2, 150), draws=1, share=0.0)
 
 
 def test_only_measurements_have_a_rank_to_find():
