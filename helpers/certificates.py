@@ -111,6 +111,5 @@ def _tridiagonal(diagonal, off_diagonal):
     """Eigenvalues and eigenvectors of the symmetric tridiagonal matrices with these entries, lists of tensors (...)."""
     matrix = torch.diag_embed(torch.stack(diagonal, -1))
     if off_diagonal:
-        side = torch.diag_embed(torch.stack(off_diagonal, -1), offset=1)
-        matrix = matrix + side + side.mT
+        matrix += torch.diag_embed(torch.stack(off_diagonal, -1), offset=-1)  # eigh does not read what is above
     return torch.linalg.eigh(matrix)

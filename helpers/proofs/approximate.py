@@ -12,6 +12,7 @@ from helpers import theory
 from helpers.isometry import column_curvatures
 from helpers.proofs import projectors, step
 from helpers.proofs.gap import derivatives
+from helpers.proofs.hypotheses import error_bound
 from helpers.proofs.points import ZERO
 
 
@@ -88,10 +89,6 @@ def closeness(point):
     level = theory.certificate_level(lam, beta, gamma=point.gamma, tau=point.tau, kappa=upper)
     stretch = math.sqrt((1 + rho) / (1 - rho)) * slopes.norm()
     z = point.epsilon / (4 * math.sqrt(beta * (1 - rho)))
-    bound = theory.closeness_bound(
-        point.p, problem.r, problem.mu_r, lam, beta, nu=problem.nu, alpha=point.alpha, upper=upper, eps=point.epsilon,
-        gamma=point.gamma, tau=point.tau, small=small.shape[1], rho=rho,
-    )  # fmt: skip
     return [
         step(r"$\langle\nabla f(X), \Delta\rangle = \frac2n\lVert\mathcal{A}(\Delta)\rVert^2 + \frac2n\langle "
               r"\mathcal{A}(R), \mathcal{A}(\Delta)\rangle - \frac2n\langle\mathcal{A}^*w, \Delta\rangle$",
@@ -107,5 +104,5 @@ def closeness(point):
               r"h'(p_S)\rVert + \sqrt2\,z)\,\lVert\Delta\rVert_F$", inside, "≤", (lam * stretch + 2**0.5 * z) * size),
         step(r"$-\langle\nabla f(X), P'MP'\rangle \le \Lambda\lVert\Delta\rVert_F^2/\mu_r$",
               -(slope * missed).sum(), "≤", level * size**2 / problem.mu_r),
-        step(r"$\lVert\Delta\rVert_F$ and the bound of (iii)", size, "≤", bound),
+        step(r"$\lVert\Delta\rVert_F$ and the bound of (iii)", size, "≤", error_bound(point)),
     ]  # fmt: skip

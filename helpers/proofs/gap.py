@@ -13,6 +13,7 @@ from helpers.arguments import generator
 from helpers.isometry import column_curvatures
 from helpers.objective import Objective
 from helpers.proofs import projectors, second_derivative, step
+from helpers.proofs.hypotheses import error_bound
 
 
 def scaling(point, i):
@@ -113,7 +114,6 @@ def closeness(point):
     (P, rest), W, slopes = projectors(point.S), point.S / p.sqrt(), point.penalty.dh(p)
     missed, noise = rest @ problem.M @ rest, (problem.noise_matrix * difference).sum()
     inside = -lam * ((W * slopes) @ W.T * difference).sum()
-    args = (point.p, problem.r, problem.mu_r, lam, beta)
     return [
         step(r"$\langle\nabla f(X), \Delta\rangle = \frac2n\lVert\mathcal{A}(\Delta)\rVert^2 - \frac2n\langle "
               r"\mathcal{A}^*w, \Delta\rangle$", (slope * difference).sum(), "=", 2 * point.alpha * size**2 - noise),
@@ -129,8 +129,7 @@ def closeness(point):
               missed.trace(), "≤", math.sqrt(problem.r) * (rest @ difference @ rest).norm()),
         step(r"$\mathrm{tr}\,P'MP' \le \lVert P'\Delta\rVert_F^2/\mu_r$",
               missed.trace(), "≤", (rest @ difference).square().sum() / problem.mu_r),
-        step(r"$\lVert\Delta\rVert_F$ and the smaller bound", size, "≤",
-              theory.closeness_bound(*args, nu=problem.nu, alpha=point.alpha)),
+        step(r"$\lVert\Delta\rVert_F$ and the smaller bound", size, "≤", error_bound(point)),
     ]  # fmt: skip
 
 

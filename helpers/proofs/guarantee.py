@@ -20,13 +20,12 @@ def a_priori(point):
     truth_loss, trace = problem.loss(problem.U_star).item(), problem.M.trace().item()
     args, alpha = (point.p, problem.r, problem.mu_r, lam, beta), 1 - delta
     error = theory.closeness_bound(*args, nu=problem.nu, alpha=alpha) if alpha > 0 else math.inf
+    reach = 2 * delta * point.error + 2 * problem.nu
     return [
         step(r"$12\cdot5^{-3/2}\sqrt\beta \le p_ih'(p_i)$", 12 * 5**-1.5 * beta**0.5, "≤",
               (p * point.penalty.dh(p)).min()),
         step(r"$m \le m_0$", point.m, "≤", theory.a_priori_count(truth_loss, trace, lam, beta)),
         step(r"$\lVert\Delta\rVert_F$ and the bound of Theorem 4.7 with $\alpha = 1-\delta$", point.error, "≤", error),
-        step(r"$\lambda_{\max}(QEQ) \le 2\delta\lVert\Delta\rVert_F + 2\nu$",
-              point.deviations[0], "≤", 2 * delta * point.error + 2 * problem.nu),
-        step(r"$\lambda_{\max}(-Q'EQ') \le 2\delta\lVert\Delta\rVert_F + 2\nu$",
-              point.deviations[1], "≤", 2 * delta * point.error + 2 * problem.nu),
+        step(r"$\lambda_{\max}(QEQ) \le 2\delta\lVert\Delta\rVert_F + 2\nu$", point.deviations[0], "≤", reach),
+        step(r"$\lambda_{\max}(-Q'EQ') \le 2\delta\lVert\Delta\rVert_F + 2\nu$", point.deviations[1], "≤", reach),
     ]  # fmt: skip
