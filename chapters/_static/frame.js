@@ -9,6 +9,7 @@
 
   function stops() {
     for (const box of document.querySelectorAll(SCROLLERS)) {
+      if (box.closest("details:not([open]) > :not(summary)")) continue; // a fold calls again when it opens
       const scrolls = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
       if (scrolls) {
         const kind = Object.keys(NAMES).find((name) => box.closest(`.${name}`) || box.classList.contains(name));

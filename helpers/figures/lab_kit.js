@@ -318,20 +318,27 @@ Object.assign(lab, (() => {
   }
 
   // Bring every figure of this name on the page to life that is not alive yet; one that fails leaves its still picture.
+  // What a page that is still being read has below the window waits until the browser is idle.
   function mount(name, build) {
     if (!document.getElementById("lab-style")) node(document.head, "style", { id: "lab-style" }, lab.css);
     for (const root of document.querySelectorAll(`[data-lab="${name}"]:not(.lab-on)`)) {
-      root.classList.add("lab-on");
-      const live = node(root, "div", { class: "lab-live", role: "group", "aria-label": root.querySelector(".lab-still img").alt });
-      try {
-        const fig = figure(live);
-        build(fig, JSON.parse(root.dataset.parameters));
-        fig.ready();
-      } catch (error) {
-        root.classList.remove("lab-on");
-        live.remove();
-        throw error;
-      }
+      const waits = document.readyState === "loading" && window.requestIdleCallback && root.getBoundingClientRect().top > innerHeight;
+      if (waits) requestIdleCallback(() => enliven(root, build), { timeout: 2000 }); else enliven(root, build);
+    }
+  }
+
+  function enliven(root, build) {
+    if (root.classList.contains("lab-on")) return;
+    root.classList.add("lab-on");
+    const live = node(root, "div", { class: "lab-live", role: "group", "aria-label": root.querySelector(".lab-still img").alt });
+    try {
+      const fig = figure(live);
+      build(fig, JSON.parse(root.dataset.parameters));
+      fig.ready();
+    } catch (error) {
+      root.classList.remove("lab-on");
+      live.remove();
+      throw error;
     }
   }
 

@@ -39,6 +39,11 @@ MEASURED = """() => new Promise((done) => {
   requestAnimationFrame(() => setTimeout(() => requestIdleCallback(done), 400));
   setTimeout(done, 10_000);
 })"""
+# How far a page's words have moved while it was loaded; less than 0.1 is called good.
+MOVES = """new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.moved = (window.moved ?? 0) + entry.value;
+}).observe({ type: "layout-shift", buffered: true });"""
+MOVED = "async () => { await window.MathJax?.startup?.promise; return window.moved ?? 0; }"
 SET_MODE = "mode => { document.documentElement.dataset.theme = document.documentElement.dataset.mode = mode; }"
 STILL = "() => Promise.all(document.getAnimations().map((change) => change.finished.catch(() => {})))"
 BAD_FORMULAS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map((error) => error.outerHTML)"
@@ -133,6 +138,7 @@ def window(address):
     """A browser's window that keeps what the console says and who is asked for what."""
     with chromium() as browser:
         page = browser.new_page()
+        page.add_init_script(MOVES)
         page.on("console", lambda said: page.said.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: page.said.append(f"{error}"))
         page.on("response", lambda answer: page.said.append(answer.url) if answer.status >= 400 else None)
@@ -144,8 +150,9 @@ def window(address):
 def page(window, address, request):
     """The window with one page in it, all folds open, its formulas set."""
     window.said, window.asked = [], []
-    window.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    window.set_viewport_size({"width": WIDTHS[1], "height": 900})
     window.goto(f"{address}/{request.param}", wait_until="load")
+    window.moved = window.evaluate(MOVED)
     window.evaluate(READY)
     return window
 
@@ -160,6 +167,10 @@ def wide(page, request):
 def test_console_is_silent_and_nobody_else_is_asked(page, address):
     assert page.said == []
     assert [url for url in page.asked if not url.startswith((address, "data:", "blob:"))] == []
+
+
+def test_nothing_jumps_while_the_page_is_loaded(page):
+    assert page.moved < 0.1
 
 
 def test_page_is_light(page, address):

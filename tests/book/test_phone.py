@@ -78,6 +78,25 @@ def test_punctuation_stays_on_the_line_of_its_formula(open_at, width):
     assert all(same_line)
 
 
+@pytest.mark.parametrize("mathjax", ["comes late", "never comes"])
+def test_words_around_a_formula_appear_with_it_and_without_mathjax_too(browser, site, mathjax):
+    page, held = browser.new_page(viewport={"width": 390, "height": 800}), []
+    page.clock.install()
+    page.route("**/mathjax/tex-chtml.js*", lambda asked: held.append(asked))
+    with page.expect_request("**/mathjax/tex-chtml.js*"):
+        page.goto(f"{site}/chapters/01_one.html", wait_until="commit")
+    formula = page.locator("span.math").first
+    formula.wait_for(state="attached")
+    assert (page.get_by_role("heading", name="One").is_visible(), formula.is_visible()) == (True, False)
+    if mathjax == "comes late":
+        held[0].continue_()
+    else:
+        page.clock.fast_forward(3000)
+    formula.wait_for(state="visible")
+    assert formula.locator("mjx-container").count() == (mathjax == "comes late")
+    page.close()
+
+
 def test_panels_stand_below_each_other_on_a_phone_and_side_by_side_on_a_desk(open_at):
     desk, phone = open_at(1280), open_at(390)
     assert desk.locator("img.whole").is_visible()

@@ -134,7 +134,7 @@ def test_a_hand_that_pulls_never_waits(browser, name):
 @pytest.mark.parametrize("name", FIGURES)
 def test_two_on_a_page_live_side_by_side_and_again_after_a_redraw(browser, name):
     page = opened(browser, name, name)
-    assert page.locator(".lab-live").count() == 2
+    page.wait_for_function("document.querySelectorAll('.lab-live').length === 2")  # one below the window waits
     page.evaluate("""() => {
       const root = document.querySelector("[data-lab]"), code = root.querySelector("script").textContent;
       root.classList.remove("lab-on");
