@@ -65,7 +65,7 @@ REACHED = """() => [...document.querySelectorAll(".highlight pre")].every((code)
   code.scrollWidth <= code.clientWidth + 1 || code.tabIndex >= 0)"""
 UNREACHED_TABLES = """() => [...document.querySelectorAll(".pst-scrollable-table-container")]
   .filter((box) => box.scrollWidth > box.clientWidth + 1)
-  .filter((box) => (innerWidth < 600 && !box.closest(".cell_output"))
+  .filter((box) => (innerWidth < 600 && !box.closest(".cell_output")) || box.querySelector(".ledger")
     || !getComputedStyle(box).backgroundImage.includes("gradient")
     || !box.closest("[tabindex='0'][aria-label$='wider than the page']"))
   .map((box) => box.textContent.trim().slice(0, 200))"""
