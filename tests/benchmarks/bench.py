@@ -41,7 +41,12 @@ helpers are not. The targets were set beforehand, for one core, and a miss stays
 - *Time* is in CPU seconds of the helpers, on a GPU in seconds. The ratio is the other side's time divided by it; where
   the other side is counted in gradients, its number of them divided by the helpers'.
 - *Autograd, a + b steps*: gradient descent takes $a$ steps to the right number of columns, and $b$ of fine-tuning until
-  its error is within 1 % of the oracle's. Its step is timed, its steps are counted.
+  its error is within 1 % of the oracle's. Its step is timed, its steps are counted. The row says in
+  which precision it computes; where that is float64 and the helpers' is float32, the ratio to the same steps in float32
+  stands beside it on the CPU.
+- *Columns counted on m of them*: training with the penalty reads only the first quarter of the measurements, since the
+  number of columns needs fewer than the fit does; fine-tuning reads them all, and so does the oracle. A step of
+  descent would take a quarter of the time, too.
 - *Columns 3 of 50*: so many stay above the pruning threshold. *Error / oracle* is $\lVert\hat X - M\rVert_F$ divided by
   that of the fit which was told $r$. $\lVert\nabla F\rVert$ is where training stopped, before pruning. *Gradients* are
   those that training and fine-tuning computed.

@@ -21,9 +21,11 @@ def problem_of(ensemble, dtype=torch.float64):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
-def test_the_pipeline_finds_the_rank_and_comes_within_a_percent_of_the_oracle(ensemble, dtype):
+@pytest.mark.parametrize("share", [False, True])
+def test_the_pipeline_finds_the_rank_and_comes_within_a_percent_of_the_oracle(share, ensemble, dtype):
     problem, penalty = problem_of(ensemble, dtype)
-    found = works.reached(problem, *works.pipeline(problem, penalty, works.start(problem, 16)))
+    part = works.share_of(problem, works.noise_of(problem)) if share else None
+    found = works.reached(problem, *works.pipeline(problem, penalty, works.start(problem, 16), counted_on=part))
     assert found["columns"] == "3 of 16, r = 3"
     assert found["error"] <= 1.01
     assert found["evaluations"] <= 300  # gradient descent takes some thousands
@@ -49,6 +51,14 @@ def test_the_count_of_the_baseline_is_that_of_its_steps():
     assert counts[steps // 50] == pruned.shape[1] == 3 < counts[steps // 50 - 1]
     errors = fine_tune(problem, pruned, steps=tunings, record=[tunings - 5, tunings]).error
     assert errors[1] <= 1.01 * works.oracle_error(problem) < errors[0]
+
+
+def test_a_share_holds_the_same_measurements():
+    problem, _ = problem_of("gaussian")
+    part = works.share_of(problem, works.noise_of(problem))
+    assert part.n == problem.n // works.SHARE
+    torch.testing.assert_close(part.y, problem.y[: part.n])
+    torch.testing.assert_close(part.design, problem.design[: part.n])
 
 
 def test_l_bfgs_computes_far_fewer_gradients_than_descent():

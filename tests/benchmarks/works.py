@@ -1,8 +1,8 @@
 """The works that `bench` times, W1 to W5: each yields `Row`s, of what it was compared with and what was reached.
 
 The baseline is what a reader would write first in PyTorch, in its fast form: autograd over 𝒜(UUᵀ), with UUᵀ formed
-first, in double precision. Its step is timed; how many steps it needs is counted with the helpers' gradient descent,
-which takes the same steps (test_bench.py).
+first, in double precision and in single. Its step is timed; how many steps it needs is counted with the helpers'
+gradient descent, which takes the same steps (test_bench.py).
 """
 
 import importlib.util
@@ -19,6 +19,8 @@ from helpers.pruning import column_norms, prune
 from helpers.training import fine_tune, gaussian_init, safe_step, train
 
 NOISE, SEED = 0.1, 0
+SHARE = 4  # the columns are counted on one measurement in so many
+TRAINING, TUNING = 100, 10  # about how many gradients each is going to ask for
 
 
 @dataclass
@@ -48,12 +50,28 @@ def start(problem, k, scale=0.3):
     return gaussian_init(problem.d, k, scale=scale / problem.d**0.5, seed=SEED + 2).to(problem.U_star)
 
 
-def pipeline(problem, penalty, U0, *, steps=2000):
-    """Train with a group Lasso, prune, fine-tune: (last training run, pruned and fine-tuned run). No rank is told."""
+def pipeline(problem, penalty, U0, *, counted_on=None, steps=2000):
+    """Train with a group Lasso, prune, fine-tune: (last training run, pruned and fine-tuned run). No rank is told.
+    counted_on: what to train on, if not on `problem`: the number of columns needs fewer measurements than the fit."""
     how = {"tolerance": 0.1 * penalty.strength, "drop_below": 0.1 * penalty.threshold}
-    trained = train(problem, U0, penalty=penalty, steps=steps, method="l-bfgs", record=1, **how)
-    pruned = prune(trained.U, threshold=penalty.threshold)
-    return trained, fine_tune(problem, pruned, steps=200, method="l-bfgs", tolerance=1e-3, record=1)
+    trained = train(counted_on or problem, U0, penalty=penalty, steps=steps, method="l-bfgs", record=1, **how)
+    return trained, tune(problem, prune(trained.U, threshold=penalty.threshold))
+
+
+def tune(problem, pruned):
+    """Fine-tuning as in `pipeline`."""
+    return fine_tune(problem, pruned, steps=200, method="l-bfgs", tolerance=1e-3, record=1)
+
+
+def noise_of(problem):
+    """w = y − 𝒜(M)."""
+    return problem.y - problem.measure(problem.M)
+
+
+def share_of(problem, w):
+    """The problem of its first measurements, one in `SHARE`."""
+    few = problem.n // SHARE
+    return Empirical(problem.U_star, problem.design[:few], w[:few], problem.ensemble, steps=TRAINING)
 
 
 def oracle_error(problem):
@@ -143,50 +161,65 @@ def optimiser_alone(work):
 
 
 def compared(machine, name, ensemble, c_beta, c_lambda, targets, *, d=50, k=50, r=3, n=5000, turns=3):
-    """W1 and W2: one run, on a Gram matrix in hand, and on new data in the form that the helpers choose for them,
-    building included, against autograd and pymanopt."""
+    """W1 and W2: one run, on a Gram matrix in hand, and on new data in the forms that the helpers choose for them,
+    building included, with the columns counted on a part, against autograd and pymanopt."""
     double, single = (truth(d, r, machine.zeros(dtype)) for dtype in (torch.float64, torch.float32))
     data = {"n": n, "noise": NOISE, "ensemble": ensemble, "seed": SEED + 1}
     plain, problem = Empirical.sample(double, **data, form="rows"), Empirical.sample(single, **data, form="gram")
     penalty, U0 = natural(plain, c_lambda=c_lambda, c_beta=c_beta), start(plain, k)
     steps, pruned, tunings = descent(Empirical.sample(double, **data, form="gram"), penalty, U0)
+    w = noise_of(problem)
 
     def new():
-        return Empirical(single, problem.design, problem.y - problem.measure(problem.M), ensemble)
+        whole = Empirical(single, problem.design, w, ensemble, steps=TUNING)
+        return whole, share_of(whole, w)
 
-    def run(on=problem):
-        return pipeline(on, penalty, U0.float())
+    def run(on=problem, part=None):
+        return pipeline(on, penalty, U0.float(), counted_on=part)
 
-    results = [reached(on, *run(on)) for on in (problem, new())]
+    whole, part = new()
+    results = [reached(problem, *run()), reached(whole, *run(whole, part))]
+    left = prune(run(whole, part)[0].U, threshold=penalty.threshold)
     works = [
-        autograd(plain, U0, safe_step(plain, U0, penalty).item(), penalty),
-        autograd(plain, pruned, safe_step(plain, pruned).item()),
-        run,
-        lambda: run(new()),
         lambda: [problem.curvature(problem.M) for _ in range(100)],
-        problem._gram,
         optimiser_alone(run),
+        part._gram,
+        lambda: tune(whole, left),
+        run,
+        lambda: run(*new()),
     ]
+    for on in (plain, problem):  # autograd in double and in single precision: its training and its fine-tuning
+        for U, sparse in ((U0, penalty), (pruned, None)):
+            works.append(autograd(on, U.to(on.M), safe_step(plain, U, sparse).item(), sparse))
     if told := machine.device == "cpu" and importlib.util.find_spec("pymanopt"):
         works.append(lambda: riemannian(plain))
-    step, tuning, reused, built, products, gram, idle, *peer = machine.in_turn(*works, turns=turns)
-    base = steps * step + tunings * tuning
+    products, idle, gram, last, reused, built, *others = machine.in_turn(*works, turns=turns)
+    base, faster = (steps * others[i] + tunings * others[i + 1] for i in (0, 2))
     width = d * (d + 1) // 2
-    label, against = f"{name}: {ensemble}, d = k = {d}, n = {n}", f"autograd, {steps} + {tunings} steps"
+    label = f"{name}: {ensemble}, d = k = {d}, n = {n}, float32"
     least = results[0]["evaluations"] * products / 100
     halves = 2 if machine.device == "cpu" else 1  # BLAS's symmetric product reads half of the matrix
     reading = 4 * width**2 / halves / (products / 100) / machine.memory
     used = f"products with the {width}² Gram matrix take {least:.2g} s, at {reading:.0%} of memory speed, scipy's own "
     both = least + idle
     used += f"steps {idle:.2g} s: both alone allow {base / both:.0f}×; small matrices and calls {reused - both:.2g} s"
-    build = f"building the Gram matrix takes {gram:.2g} s, at {machine_share(machine, n * width**2 / gram)}"
-    bound = "its rows are read, and nothing is built" if new().gram is None else build
-    yield Row(f"{label}, data reused", against, reused, base / reused, targets[0], **results[0], limit=used)
-    label += ", new data, building included"
-    yield Row(label, against, built, base / built, targets[1], **results[1], limit=bound)
+    bound, needed = f"fine-tuning, which reads all rows, takes {last:.2g} s", last
+    if part.gram is None:
+        bound += "; nothing is built"
+    else:
+        needed += gram
+        bound += f", building a Gram matrix to count on {gram:.2g} s, at "
+        bound += machine_share(machine, part.n * width**2 / gram)
+
+    def against(seconds):
+        return f"autograd in float64, {steps} + {tunings} steps (in float32: {faster / seconds:.3g}×)"
+
+    yield Row(f"{label}, data reused", against(reused), reused, base / reused, targets[0], **results[0], limit=used)
+    label += f", new data, building included, columns counted on {part.n} of them"
+    yield Row(label, against(built), built, base / built, targets[1], **results[1], limit=bound)
     if told:
-        most = bound if new().gram is None else f"building alone allows {peer[0] / gram:.2g}×"
-        yield Row(label, "pymanopt, told r", built, peer[0] / built, targets[2], **results[1], limit=most)
+        most = f"fine-tuning and what is built alone allow {others[-1] / needed:.2g}×"
+        yield Row(label, "pymanopt, told r", built, others[-1] / built, targets[2], **results[1], limit=most)
 
 
 def machine_share(machine, speed, dtype=torch.float32):
