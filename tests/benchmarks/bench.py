@@ -35,18 +35,18 @@ INTRODUCTION = r"""# Benchmarks
 
 How fast are the helpers, and beside what? Each work is timed in one process, in turn with what a reader would write
 first in PyTorch, in its fast form: automatic differentiation over $\mathcal{A}(UU^\top)$, with $UU^\top$ formed first.
-The second peer is conjugate gradients on the manifold of matrices of rank $r$ (pymanopt), which is told $r$; the
-helpers are not. The targets were set beforehand, for one core, and a miss stays in the table beside what bounds it.
+The second peer is conjugate gradients on the manifold of matrices of rank $r$ (pymanopt, in float64), which is told
+$r$; the helpers are not. The targets were set beforehand, for one core, and a miss stays in the table beside what
+bounds it.
 
 - *Time* is in CPU seconds of the helpers, on a GPU in seconds. The ratio is the other side's time divided by it; where
   the other side is counted in gradients, its number of them divided by the helpers'.
 - *Autograd, a + b steps*: gradient descent takes $a$ steps to the right number of columns, and $b$ of fine-tuning until
-  its error is within 1 % of the oracle's. Its step is timed, its steps are counted. The row says in
-  which precision it computes; where that is float64 and the helpers' is float32, the ratio to the same steps in float32
-  stands beside it on the CPU.
-- *Columns counted on m of them*: training with the penalty reads only the first quarter of the measurements, since the
-  number of columns needs fewer than the fit does; fine-tuning reads them all, and so does the oracle. A step of
-  descent would take a quarter of the time, too.
+  its error is within 1 % of the oracle's. Its step is timed, its steps are counted. The row says in which precision it
+  computes; where that is float64 and the helpers' is float32, the CPU's table has the ratio for float32 beside it.
+- *Columns counted on m of them*: training with the penalty reads only the first quarter of the measurements. Whether
+  they are enough for the right number of columns is in the last column; fine-tuning reads all, and so does the oracle.
+  A step of descent on a quarter would take a quarter of the time, too.
 - *Columns 3 of 50*: so many stay above the pruning threshold. *Error / oracle* is $\lVert\hat X - M\rVert_F$ divided by
   that of the fit which was told $r$. $\lVert\nabla F\rVert$ is where training stopped, before pruning. *Gradients* are
   those that training and fine-tuning computed.

@@ -57,14 +57,14 @@ def w3(machine, *, d=20, n=800, seeds=32, steps=750, turns=3):
     )  # fmt: skip
 
 
-def w4(machine, turns=1, **sizes):
+def w4(machine, turns=3, **sizes):
     """Scale: the whole pipeline; its memory is that of a process of its own, data included."""
     sizes = LARGE | sizes
     d, k, n = sizes["d"], sizes["k"], sizes["n"]
     problem, U0 = large(machine.zeros(torch.float32), **sizes)
     # the baseline's step is the same in size whatever its length, so this one need not converge
-    base = machine.seconds(autograd(problem, U0, 1e-9, natural(problem)))
-    once = machine.in_turn(lambda: problem.loss_and_gradient(U0), turns=turns)[0]
+    works = autograd(problem, U0, 1e-9, natural(problem)), lambda: problem.loss_and_gradient(U0)
+    base, once = machine.in_turn(*works, turns=turns)
     w = noise_of(problem)
     begun = machine.clock()
     runs = counted_on_a_share(problem, U0, w)
