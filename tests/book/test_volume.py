@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 from notebooks import CHAPTERS, ROOT
@@ -11,6 +12,7 @@ from notebooks import CHAPTERS, ROOT
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
 PdfReader = pytest.importorskip("pypdf", reason="NO PYPDF (tests/requirements.txt): the volume is not tested").PdfReader
+import press  # noqa: E402
 import volume  # noqa: E402
 from binding import ELSEWHERE  # noqa: E402
 
@@ -25,8 +27,17 @@ PAGE = """<html><head><link rel="stylesheet" href="{style}"></head><body><nav cl
 <details><summary>Proof</summary>So.</details><button>Run</button><script>1</script>{more}</article>
 <p class="component-author">By us</p></body></html>"""
 STATEMENT = (
-    '<div class="highlight"><pre>a\n</pre></div><div class="highlight"><pre>' + "a\n" * 40 + "</pre></div>"
+    '<div class="highlight"><pre>a\n</pre></div><div class="highlight"><pre>' + "a\n" * 10 + "</pre></div>"
+    '<div class="highlight"><pre>' + "a\n" * 40 + "</pre></div>"
     '<p style="height: 900mm">Long.</p><blockquote id="thm-1-1">Lemma 1.1</blockquote>'
+    '<section id="exercises"><h2>Exercises<a class="headerlink" href="#exercises">#</a></h2></section>'
+)
+# 85 mm high as print.css has it, on a sheet with less room
+DRAWING = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='500' height='400'/%3E"
+FIGURE = (
+    '<p style="height: 105mm">Long.</p><div class="cell"><div class="cell_input"><pre>plot()</pre></div>'
+    f'<div class="cell_output"><img src="{DRAWING}"></div></div><p class="figure-caption">Figure 1.1</p>'
+    '<p id="thm-1-1">Lemma 1.1</p>'
 )
 LEDGER = '<table class="table ledger"><tr><td>Wide.</td></tr></table>'
 LISTED = (
@@ -80,8 +91,9 @@ def test_an_article_is_open_has_ids_of_its_own_and_nothing_to_press(site):
 
 def test_short_code_is_known_by_its_lines(site):
     text = volume.article(site, PAGES[1], PAGES)
-    assert text.count("highlight") == 2
-    assert text.count("highlight short") == 1
+    assert text.count("highlight") == 3
+    assert text.count("highlight short") == 2
+    assert text.count("highlight short brief") == 1
 
 
 def test_contents_and_statements_wait_for_the_numbers_of_their_sheets(site):
@@ -92,6 +104,30 @@ def test_contents_and_statements_wait_for_the_numbers_of_their_sheets(site):
     listed = f'<span class="sheet" data-leads="{OF_LEMMA}"></span><a href="{ELSEWHERE}{OF_LEMMA}">Lemma 1.1</a>'
     assert listed in texts["chapters-proofs"]
     assert "<h2>Chapter 1</h2>" in texts["chapters-proofs"]
+
+
+def test_contents_have_the_sections_of_a_chapter_and_the_title_its_edition(site):
+    (site / volume.STATUS).write_text('<table class="status"><tr><td>date</td><td>1 May</td></tr></table>')
+    front = volume.parts(site)["front"]
+    place = "chapters-01_one--exercises"
+    line = f'<span class="sheet" data-leads="{place}"></span><a href="{ELSEWHERE}{place}">Exercises</a>'
+    assert f"<ol><li>{line}</li></ol>" in front
+    assert '<p class="imprint">date 1 May</p>' in front
+
+
+@pytest.mark.parametrize(
+    ("room", "figure", "overleaf", "share"),  # points
+    [(250, 300, 1, 0.78), (250, 300, 0, None), (140, 140, 1, None), (200, 300, 1, None), (400, 300, 1, None)],
+    ids=["smaller", "on the same sheet", "no hole", "too large", "fits, but is held"],
+)
+def test_a_figure_is_made_smaller_where_that_fills_a_hole(room, figure, overleaf, share):
+    at = {"code-3": press.FOOT + room, "figure-3": press.HEAD - figure, "caption-3": press.HEAD - figure + 18}
+    part = SimpleNamespace(
+        places={name: [None, "/XYZ", 0, top] for name, top in at.items()},
+        sheets={"code-3": 5, "figure-3": 5 + overleaf, "caption-3": 5 + overleaf},
+    )
+    assert press.misfit(part) == (share and (3, pytest.approx(share)))
+    assert press.misfit(part, 3) is None
 
 
 def test_a_part_ends_with_links_to_the_places_that_others_name(site):
@@ -152,6 +188,17 @@ def test_the_volume_has_its_numbers_links_bookmarks_and_tags(site):
     kept = {path: path.stat().st_mtime_ns for path in (site / "kept").iterdir()}
     print_(site)
     assert kept == {path: path.stat().st_mtime_ns for path in (site / "kept").iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("least", "sheets"), [(press.LEAST, [0]), (1, [0, 1])])
+def test_a_figure_that_just_misses_the_foot_of_a_sheet_shrinks(site, monkeypatch, least, sheets):
+    page = site / PAGES[1]
+    page.write_text(PAGE.format(title="1. One", more=FIGURE, style=STYLE), encoding="utf-8")
+    monkeypatch.setattr(press, "LEAST", least)
+    texts = [sheet.extract_text() for sheet in PdfReader(io.BytesIO(print_(site, only=PAGES[1:2]))).pages]
+    first = next(number for number, text in enumerate(texts) if "Long." in text)
+    assert [number - first for number, text in enumerate(texts) if "plot()" in text or "Figure 1.1" in text] == sheets
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""Sets the parts of the volume in the system's Chromium, each within a time limit, each only once."""
+"""Sets the parts of the volume in the system's Chromium, each within a time limit, each only once.
+
+A figure that just misses the foot of a sheet would leave a hole there: it is made smaller, down to LEAST of its size.
+"""
 
 import asyncio
 import hashlib
@@ -7,7 +10,41 @@ import re
 from binding import Part
 
 LIMIT = 300  # seconds for a part; a chapter takes 40 on a busy machine of two cores
+LEAST = 0.7  # of a figure's size: its letters come out at 6 points then
+HOLE = 0.2  # of a sheet's height: less may stay empty above a figure
+HEAD, FOOT = 842.0, 119.0  # points: where the text of an upright sheet begins and ends; Chromium leaves out the margin
+SLACK = 34.0  # points: the last line of a caption, and what rounding takes
+# Chromium tells the place of what a link leads to: the ends of the code, the figure and the caption of each figure
+MARK = """() => document.querySelectorAll("div.cell:has(.cell_output img) + p.figure-caption").forEach((caption, k) => {
+  const cell = caption.previousElementSibling, aside = document.getElementById("aside");
+  const mark = name => {
+    const end = Object.assign(document.createElement("span"), {id: `${name}-${k}`});
+    aside.append(Object.assign(document.createElement("a"), {href: `#${end.id}`, textContent: "."}));
+    return end;
+  };
+  cell.querySelector(".cell_input")?.append(mark("code"));
+  caption.prepend(mark("figure"));
+  caption.append(mark("caption"));
+  cell.querySelectorAll("img").forEach(image => image.dataset.figure = k);
+})"""
+SHRINK = """([k, share]) => document.querySelectorAll(`img[data-figure="${k}"]`)
+  .forEach(image => image.style.setProperty("--share", share))"""
 OPTIONS = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
+
+
+def misfit(part, seen=-1):
+    """(k, share) of the first figure k > seen that leaves a hole, and would not with this share of its size; or None.
+
+    A part has the places code-k, figure-k and caption-k, where these end.
+    """
+    for k in sorted(int(name[5:]) for name in part.sheets if name.startswith("code-")):
+        code, figure, caption = (float(part.places[f"{name}-{k}"][3]) for name in ("code", "figure", "caption"))
+        room, lacks = code - FOOT, HEAD - caption + SLACK - (code - FOOT)
+        share = 1 - lacks / (HEAD - figure)
+        overleaf = part.sheets[f"caption-{k}"] == part.sheets[f"code-{k}"] + 1
+        if k > seen and overleaf and room > HOLE * (HEAD - FOOT) and LEAST <= share < 1:
+            return k, share
+    return None
 
 
 class Press:
@@ -43,7 +80,12 @@ class Press:
         try:
             await page.goto(place.as_uri())
             await page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
-            pdf = await page.pdf(**OPTIONS)
+            await page.evaluate(MARK)
+            pdf, seen = await page.pdf(**OPTIONS), -1
+            while found := misfit(Part(pdf), seen):
+                seen, share = found
+                await page.evaluate(SHRINK, [seen, share])
+                pdf = await page.pdf(**OPTIONS)
         finally:
             place.unlink()
         await page.close()

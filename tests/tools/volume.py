@@ -27,11 +27,13 @@ NAME = "book.pdf"
 COVER = "chapters/index.html"
 LIST = "chapters/proofs.html"  # of the statements
 REPEATED = "chapters/proofs/"  # pages whose text stands open in the chapters of the same names
+STATUS = "chapters/status.html"  # says which edition this is
 TITLES = {COVER: "About this book", LIST: "Statements"}  # in the volume
+SUBTITLE = "An executable textbook, on paper: proofs and solutions stand open, live figures stand still"
 LISTED = "Every numbered statement of the book and the page it stands on; its proof follows it there."
 SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
-SHORT = 16  # lines of code that stay on one sheet
+SHORT, BRIEF = 16, 8  # fewer lines of code than these stay on one sheet, and on that of their table
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
 
 
@@ -75,8 +77,8 @@ def article(site, page, pages):
     for node in body.select("details"):
         node["open"] = ""
     for code in body.select("div.highlight"):
-        if code.get_text().strip().count("\n") < SHORT:
-            code["class"].append("short")
+        lines = code.get_text().strip().count("\n") + 1
+        code["class"] += ["short"] * (lines < SHORT) + ["brief"] * (lines < BRIEF)
     for node in body.select("[id]"):
         node["id"] = f"{own}--{node['id']}"
     ids = {own, *(node["id"] for node in body.select("[id]"))}
@@ -113,13 +115,10 @@ def parts(site, only=None):
     title = soup.h1.get_text().rstrip("#")
     listed = [(words, page) for words, page in contents(site) if only is None or page is None or page in only]
     pages = [page for _, page in listed if page]
-    lines = [
-        f'{number(name_of(page))}<a href="{ELSEWHERE}{name_of(page)}">{words}</a>' if page else words
-        for words, page in listed
-    ]
+    lines = [_line(words, name_of(page)) + _sections(site, words, page) if page else words for words, page in listed]
     front = (
-        f'<section class="volume-cover"><h1>{title}</h1>'
-        f"<p>{soup.select_one('.component-author').get_text().strip()}</p></section>"
+        f'<section class="volume-cover"><h1>{title}</h1><p>{SUBTITLE}</p>'
+        f"<p>{soup.select_one('.component-author').get_text().strip()}</p>{_imprint(site, soup)}</section>"
         '<nav class="volume-contents" aria-label="Contents"><h1>Contents</h1>'
         f"<ol><li>{'</li><li>'.join(lines)}</li></ol></nav>"
     )
@@ -133,6 +132,26 @@ def parts(site, only=None):
         *_mathematics(site, pages),
     ])  # fmt: skip
     return {name: _part(head, words, body, named) for name, (words, body) in bodies.items()}
+
+
+def _line(words, place):
+    """A line of the contents: the number of the sheet on which a place is, and a link."""
+    return f'{number(place)}<a href="{ELSEWHERE}{place}">{words}</a>'
+
+
+def _sections(site, words, page):
+    """The sections of a page that is a numbered chapter, as a list below its line of the contents."""
+    heads = soup_of(site / page).select("article section[id] > h2") if words[0].isdigit() else []
+    lines = [_line(head.get_text().rstrip("#"), f"{name_of(page)}--{head.parent['id']}") for head in heads]
+    return f"<ol><li>{'</li><li>'.join(lines)}</li></ol>" if lines else ""
+
+
+def _imprint(site, soup):
+    """Which edition this is, from the page Status, and the terms, from the cover, as far as the site has them."""
+    rows = soup_of(site / STATUS).select("table.status tr")[:2] if (site / STATUS).exists() else []
+    edition = [row.get_text(" ", strip=True) for row in rows]
+    terms = [text.get_text().partition(";")[0] + "." for text in soup.select("#licence-and-citation > p:first-of-type")]
+    return "".join(f'<p class="imprint">{words}</p>' for words in [" · ".join(edition), *terms] if words)
 
 
 def _part(head, words, body, named):
