@@ -13,7 +13,7 @@ LIMIT = 300  # seconds for a part; a chapter takes 40 on a busy machine of two c
 LEAST = 0.7  # of a figure's size: its letters come out at 6 points then
 HOLE = 0.2  # of a sheet's height: less may stay empty above a figure
 HEAD, FOOT = 842.0, 119.0  # points: where the text of an upright sheet begins and ends; Chromium leaves out the margin
-SLACK = 34.0  # points: the last line of a caption, and what rounding takes
+SLACK = 26.0  # points: the last line of a caption, and what rounding takes
 # Chromium tells the place of what a link leads to: the ends of the code, the figure and the caption of each figure
 MARK = """() => document.querySelectorAll("div.cell:has(.cell_output img) + p.figure-caption").forEach((caption, k) => {
   const cell = caption.previousElementSibling, aside = document.getElementById("aside");

@@ -33,7 +33,7 @@ SUBTITLE = "An executable textbook, on paper: proofs and solutions stand open, l
 LISTED = "Every numbered statement of the book and the page it stands on; its proof follows it there."
 SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
-SHORT, BRIEF = 16, 8  # fewer lines of code than these stay on one sheet, and on that of their table
+SHORT = 16  # lines of code that stay on one sheet
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
 
 
@@ -77,8 +77,8 @@ def article(site, page, pages):
     for node in body.select("details"):
         node["open"] = ""
     for code in body.select("div.highlight"):
-        lines = code.get_text().strip().count("\n") + 1
-        code["class"] += ["short"] * (lines < SHORT) + ["brief"] * (lines < BRIEF)
+        if code.get_text().strip().count("\n") < SHORT:
+            code["class"].append("short")
     for node in body.select("[id]"):
         node["id"] = f"{own}--{node['id']}"
     ids = {own, *(node["id"] for node in body.select("[id]"))}
