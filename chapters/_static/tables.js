@@ -19,4 +19,15 @@ addEventListener("DOMContentLoaded", () => {
   for (const cell of document.querySelectorAll(".bd-article table.table td")) {
     cell.classList.toggle("short", cell.textContent.trim().length <= 14 && !cell.querySelector("a"));
   }
+  /* of 3.2e-16 or -0.5 a browser would put the end on the next line */
+  for (const printed of document.querySelectorAll(".cell_output pre")) {
+    const texts = [], walk = document.createTreeWalker(printed, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) texts.push(walk.currentNode);
+    for (const text of texts) {
+      const parts = text.data.split(/(\B-\d[\d.]*(?:e[+-]\d+)?|\d[\d.]*e-\d+)/);
+      if (parts.length === 1) continue;
+      const number = (part) => Object.assign(document.createElement("span"), { className: "number", textContent: part });
+      text.replaceWith(...parts.map((part, i) => (i % 2 ? number(part) : part)));
+    }
+  }
 });

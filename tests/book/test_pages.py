@@ -69,6 +69,16 @@ UNREACHED_TABLES = """() => [...document.querySelectorAll(".pst-scrollable-table
     || !getComputedStyle(box).backgroundImage.includes("gradient")
     || !box.closest("[tabindex='0'][aria-label$='wider than the page']"))
   .map((box) => box.textContent.trim().slice(0, 200))"""
+BROKEN_NUMBERS = r"""() => [...document.querySelectorAll(".cell_output pre")].flatMap((printed) => {
+  const found = [], place = document.createRange(), walk = document.createTreeWalker(printed, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) for (const number of walk.currentNode.data.matchAll(/-?\d[\d.]*(?:e[-+]?\d+)?/g)) {
+    place.setStart(walk.currentNode, number.index);
+    place.setEnd(walk.currentNode, number.index + number[0].length);
+    const lines = new Set([...place.getClientRects()].map((box) => Math.round(box.top)));
+    if (lines.size > 1) found.push(number[0]);
+  }
+  return found;
+})"""
 UNSEEN_FOCUS = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
   .filter((element) => element.tabIndex >= 0 && element.checkVisibility({ visibilityProperty: true }))
   .filter((element) => {
@@ -195,6 +205,10 @@ def test_nothing_reaches_beyond_the_page_and_a_formula_is_a_tab_stop_where_it_sc
 def test_tables_fit_or_show_that_they_scroll_and_on_a_phone_only_results_do(page, wide):
     page.wait_for_function(REACHED)
     assert page.evaluate(UNREACHED_TABLES) == []
+
+
+def test_no_number_that_a_cell_prints_is_broken(page, wide):
+    assert page.evaluate(BROKEN_NUMBERS) == []
 
 
 def test_focus_is_seen(page, wide):
