@@ -16,8 +16,8 @@ def random_low_rank(d, rank, *, count, seed=0):
     d, count = integer("d", d, low=1), integer("count", count, low=1)
     random, rank = generator(seed), integer("rank", rank, low=1, high=d)
     frames = torch.linalg.qr(torch.randn(count, d, rank, generator=random, dtype=torch.float64)).Q
-    values = torch.randn(count, 1, rank, generator=random, dtype=torch.float64)
-    return frames * (values / torch.linalg.matrix_norm(values)[..., None, None]) @ frames.mT
+    values = torch.nn.functional.normalize(torch.randn(count, 1, rank, generator=random, dtype=torch.float64), dim=-1)
+    return frames * values @ frames.mT
 
 
 def isometry_ratio(problem, X):
@@ -45,9 +45,9 @@ def extreme_ratio(problem, rank, *, largest=True, starts=8, steps=60, seed=0):
 def _truncate(S, rank):
     """The best direction of rank at most `rank`: S cut to its eigenvalues of largest modulus, with ‖·‖_F = 1."""
     values, vectors = torch.linalg.eigh(S)
-    kept = values.abs().argsort(-1, descending=True)[..., None, :rank]
-    values, vectors = values[..., None, :].gather(-1, kept), vectors.gather(-1, kept.expand(*S.shape[:-1], rank))
-    return vectors * (values / torch.linalg.matrix_norm(values)[..., None, None]) @ vectors.mT
+    least = values.abs().topk(rank).values[..., -1:]
+    kept = torch.nn.functional.normalize(values.where(values.abs() >= least, 0), dim=-1)
+    return vectors * kept[..., None, :] @ vectors.mT
 
 
 def column_curvatures(problem, U):

@@ -78,8 +78,7 @@ def largest_cosine(U, *, threshold=0.0):
     norms = torch.linalg.vector_norm(tensor("U", U, ndim=2), dim=-2, keepdim=True)
     large = norms > number("threshold", threshold, low=0)
     directions = torch.where(large, U / norms.clamp(min=torch.finfo(U.dtype).tiny), 0)
-    cosines = (directions.mT @ directions).abs()
-    return (cosines - torch.diag_embed(cosines.diagonal(dim1=-2, dim2=-1))).amax((-2, -1))
+    return (directions.mT @ directions).abs().triu(1).amax((-2, -1))
 
 
 def tangent_basis(U_star):
@@ -88,4 +87,5 @@ def tangent_basis(U_star):
     frame = torch.linalg.svd(U_star).U
     row, column = torch.triu_indices(r, d, device=U_star.device)
     outer = frame.T[row, :, None] * frame.T[column, None, :]
-    return (outer + outer.mT) * (1 + (row == column).to(U_star) * (0.5**0.5 - 1))[:, None, None] / 2**0.5
+    norms = (2 + 2 * (row == column)).to(U_star).sqrt()
+    return (outer + outer.mT) / norms[:, None, None]

@@ -83,10 +83,10 @@ def many_starts(paths, norms, labels, predicted):
     with bars from the least to the largest, and the `predicted` norms as lines."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     ordered = norms.sort(descending=True).values.unflatten(0, (len(labels), -1))
-    places = np.arange(1, norms.shape[-1] + 1)
+    places, each = np.arange(1, norms.shape[-1] + 1), len(paths) // len(labels)
     for n, label in enumerate(labels):
         look = {"color": SHADES[2 * n]}
-        runs = paths[n * len(paths) // len(labels) : (n + 1) * len(paths) // len(labels)]
+        runs = paths[n * each : (n + 1) * each]
         for path in runs:
             seen = path[: int((path > 1e-17).nonzero().max()) + 2]
             left.semilogy(range(0, len(seen), 2), seen[::2].clamp(min=1e-17), linewidth=0.5, color=FADED, alpha=0.5)

@@ -11,7 +11,7 @@ import torch
 from helpers import theory
 from helpers.isometry import column_curvatures
 from helpers.proofs import projectors, step
-from helpers.proofs.gap import derivatives
+from helpers.proofs.gap import column_derivatives
 from helpers.proofs.hypotheses import error_bound
 from helpers.proofs.points import ZERO
 
@@ -22,7 +22,7 @@ def scaling(point, i):
     if not ZERO < u.norm() <= point.penalty.threshold:
         return []
     v, kappa = u.norm(), column_curvatures(point.problem, point.U[:, [i]])[0].item()
-    first, second = derivatives(point, i, u)
+    first, second = column_derivatives(point, i, u)
     bend = -point.penalty.d2h(v**2)
     room = point.epsilon * v + point.gamma * v**2
     tau = theory.robust_gap_bound(point.epsilon, point.gamma, lam, beta, kappa)

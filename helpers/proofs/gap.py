@@ -20,7 +20,7 @@ def scaling(point, i):
     """Lemma 4.1 for column i, not zero: F along u_i → (1 + t)u_i. The first two steps hold at every U."""
     u, slope = point.U[:, i], point.problem.matrix_gradient(point.U)
     p, kappa = u @ u, column_curvatures(point.problem, point.U[:, [i]])[0].item()
-    (first, second), a = derivatives(point, i, u), u @ slope @ u
+    (first, second), a = column_derivatives(point, i, u), u @ slope @ u
     lam, beta, dh, bend = _penalty_at(point, p)
     wide = lam >= theory.threshold_strength(beta, kappa)
     return [
@@ -60,7 +60,7 @@ def certificate(point):
     u = point.U[:, j]
     cross, p = torch.outer(u, v) + torch.outer(v, u), u @ u
     spread = (cross * point.problem.curvature(cross)).sum() / 2
-    _, second = derivatives(point, j, v)
+    _, second = column_derivatives(point, j, v)
     lam, beta, dh, bend = _penalty_at(point, p)
     level = theory.certificate_level(lam, beta, gamma=point.gamma, tau=p.sqrt().item(), kappa=point.kappa)
     if point.exact:
@@ -196,7 +196,7 @@ def _penalty_at(point, p):  # λ, β, h'(p), |h''(p)|
     return *point.scales, point.penalty.dh(p), -point.penalty.d2h(p)
 
 
-def derivatives(point, i, v):
+def column_derivatives(point, i, v):
     """First and second derivative of F (4.1) along tv added to column i."""
     along = torch.zeros_like(point.U)
     along[:, i] = v
