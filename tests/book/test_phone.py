@@ -94,6 +94,7 @@ def test_words_around_a_formula_appear_with_it_and_without_mathjax_too(browser, 
         page.clock.fast_forward(3000)
     formula.wait_for(state="visible")
     assert formula.locator("mjx-container").count() == (mathjax == "comes late")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
 
 
