@@ -10,10 +10,10 @@ import re
 from binding import Part
 
 LIMIT = 300  # seconds for a part; a chapter takes 40 on a busy machine of two cores
-LEAST = 0.7  # of a figure's size: its letters come out at 6 points then
+LEAST = 0.66  # of a figure's size: the words at its axes come out at 6 points then
 HOLE = 0.2  # of a sheet's height: less may stay empty above a figure
 HEAD, FOOT = 842.0, 119.0  # points: where the text of an upright sheet begins and ends; Chromium leaves out the margin
-SLACK = 26.0  # points: the last line of a caption, and what rounding takes
+SLACK = 34.0  # points: the last line of a caption, and what rounding takes
 # Chromium tells the place of what a link leads to: the ends of the code, the figure and the caption of each figure
 MARK = """() => document.querySelectorAll("div.cell:has(.cell_output img) + p.figure-caption").forEach((caption, k) => {
   const cell = caption.previousElementSibling, aside = document.getElementById("aside");
@@ -41,10 +41,13 @@ def misfit(part, seen=-1):
         code, figure, caption = (float(part.places[f"{name}-{k}"][3]) for name in ("code", "figure", "caption"))
         room, lacks = code - FOOT, HEAD - caption + SLACK - (code - FOOT)
         share = 1 - lacks / (HEAD - figure)
-        overleaf = part.sheets[f"caption-{k}"] == part.sheets[f"code-{k}"] + 1
-        if k > seen and overleaf and room > HOLE * (HEAD - FOOT) and LEAST <= share < 1:
+        if k > seen and overleaf(part, k) and room > HOLE * (HEAD - FOOT) and LEAST <= share < 1:
             return k, share
     return None
+
+
+def overleaf(part, k):
+    return part.sheets[f"caption-{k}"] == part.sheets[f"code-{k}"] + 1
 
 
 class Press:
@@ -85,7 +88,11 @@ class Press:
             while found := misfit(Part(pdf), seen):
                 seen, share = found
                 await page.evaluate(SHRINK, [seen, share])
-                pdf = await page.pdf(**OPTIONS)
+                tried = await page.pdf(**OPTIONS)
+                if overleaf(Part(tried), seen):  # something else holds it there
+                    await page.evaluate(SHRINK, [seen, 1])
+                else:
+                    pdf = tried
         finally:
             place.unlink()
         await page.close()
