@@ -11,6 +11,7 @@ from binding import Part
 
 LIMIT = 300  # seconds for a part; a chapter takes 40 on a busy machine of two cores
 LEAST = 0.66  # of a figure's size: the words at its axes come out at 6 points then
+TALLEST = 325.0  # points: print.css has made higher figures smaller already, and their letters must stay readable
 HOLE = 0.2  # of a sheet's height: less may stay empty above a figure
 HEAD, FOOT = 842.0, 119.0  # points: where the text of an upright sheet begins and ends; Chromium leaves out the margin
 SLACK = 34.0  # points: the last line of a caption, and what rounding takes
@@ -40,9 +41,10 @@ def misfit(part, seen=-1):
     for k in sorted(int(name[5:]) for name in part.sheets if name.startswith("code-")):
         code, figure, caption = (float(part.places[f"{name}-{k}"][3]) for name in ("code", "figure", "caption"))
         room, lacks = code - FOOT, HEAD - caption + SLACK - (code - FOOT)
-        share = 1 - lacks / (HEAD - figure)
-        if k > seen and overleaf(part, k) and room > HOLE * (HEAD - FOOT) and LEAST <= share < 1:
-            return k, share
+        height = HEAD - figure
+        hole = overleaf(part, k) and room > HOLE * (HEAD - FOOT)
+        if k > seen and hole and height <= TALLEST and LEAST <= 1 - lacks / height < 1:
+            return k, 1 - lacks / height
     return None
 
 
