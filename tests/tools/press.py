@@ -11,10 +11,10 @@ from binding import Part
 
 LIMIT = 300  # seconds for a part; a chapter takes 40 on a busy machine of two cores
 LEAST = 0.66  # of a figure's size: the words at its axes come out at 6 points then
-TALLEST = 325.0  # points: print.css has made higher figures smaller already, and their letters must stay readable
 HOLE = 0.2  # of a sheet's height: less may stay empty above a figure
 HEAD, FOOT = 842.0, 119.0  # points: where the text of an upright sheet begins and ends; Chromium leaves out the margin
 SLACK = 34.0  # points: the last line of a caption, and what rounding takes
+# (print.css has already made a figure smaller that is by itself higher than 600 pixels: its code has no mark.)
 # Chromium tells the place of what a link leads to: the ends of the code, the figure and the caption of each figure
 MARK = """() => document.querySelectorAll("div.cell:has(.cell_output img) + p.figure-caption").forEach((caption, k) => {
   const cell = caption.previousElementSibling, aside = document.getElementById("aside");
@@ -23,7 +23,9 @@ MARK = """() => document.querySelectorAll("div.cell:has(.cell_output img) + p.fi
     aside.append(Object.assign(document.createElement("a"), {href: `#${end.id}`, textContent: "."}));
     return end;
   };
-  cell.querySelector(".cell_input")?.append(mark("code"));
+  const high = image => image.naturalHeight * (image.getAttribute("width") ?? image.naturalWidth) / image.naturalWidth;
+  if (![...cell.querySelectorAll("img")].some(image => high(image) > 600))
+    cell.querySelector(".cell_input")?.append(mark("code"));
   caption.prepend(mark("figure"));
   caption.append(mark("caption"));
   cell.querySelectorAll("img").forEach(image => image.dataset.figure = k);
@@ -43,7 +45,7 @@ def misfit(part, seen=-1):
         room, lacks = code - FOOT, HEAD - caption + SLACK - (code - FOOT)
         height = HEAD - figure
         hole = overleaf(part, k) and room > HOLE * (HEAD - FOOT)
-        if k > seen and hole and height <= TALLEST and LEAST <= 1 - lacks / height < 1:
+        if k > seen and hole and LEAST <= 1 - lacks / height < 1:
             return k, 1 - lacks / height
     return None
 
