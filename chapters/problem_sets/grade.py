@@ -85,11 +85,7 @@ class Command:
             return collect.Submission(student, name, "unreadable", [f"{type(error).__name__}: {error}"[:500]])
 
     def _run(self, todo):
-        return (
-            jobs.run_on_cluster(todo, self.given.cluster)
-            if self.given.cluster
-            else jobs.run_here(todo, self.given.jobs)
-        )
+        return jobs.run(todo, self.given.jobs, self.given.cluster)
 
     def _is_done(self, job):
         notebook = self.course.read(self.course.place(job.submission.student, job.submission.set_name))

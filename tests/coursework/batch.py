@@ -227,6 +227,7 @@ def odd():
         "odd-star": (_with_own("from numpy import *"), ALL, "graded", ""),
         "odd-pylab": (_with_own("%pylab inline"), ALL, "graded", ""),
         "odd-big-outputs": (big, ALL, "graded", ""),
+        "odd-own-module": (_with_own("from mine import gradient"), ALL, "graded", "'mine' (only the notebook"),
         "odd-windows": (windows, ALL, "graded", ""),
         "odd-svg": (_with_own(FORMAT.format("svg")), ALL, "graded", ""),
         "odd-jpeg": (_with_own(FORMAT.format("jpeg")), ALL, "graded", ""),

@@ -237,6 +237,18 @@ def test_the_newest_file_with_an_answer_counts_and_the_message_says_so(files, co
     )
 
 
+def test_another_sets_notebook_under_this_sets_name_is_told_in_a_sentence(tmp_path):
+    other = nbformat.read(answers.RELEASE / "ps8" / "ps8.ipynb", as_version=4)
+    found = collected(tmp_path / "one", ps1=other)
+    assert found.status == "unreadable"
+    assert found.notes == ["ps1.ipynb is problem set 8, not problem set 1: hand in the notebook of problem set 1"]
+    both = collected(tmp_path / "two", ps1=other, ps1__ps1=batch.solved())
+    assert both.status == "found", "the right one counts where it lies there too"
+    untitled = batch.solved()
+    del untitled.cells[0]
+    assert collected(tmp_path / "three", ps1=untitled).status == "found"
+
+
 def test_what_lies_in_no_students_folder_is_named(tmp_path):
     collected(tmp_path, ps1=batch.solved())
     (tmp_path / "bob_ps1.ipynb").write_text("{}")

@@ -2,24 +2,22 @@
 cell only its kind, its text, its nbgrader name and its pictures are taken over."""
 
 import base64
-import binascii
 import json
-import os
 import re
-import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote
 
 LARGEST = 200_000_000  # bytes of a notebook file, its outputs included; they are not taken over
 MOST_CELLS = 2000
 LARGEST_PICTURE = 10_000_000  # bytes
+SHORTEST_PICTURE = 40  # bytes: below that there is a signature and nothing to see
 PICTURES = {
     "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8", "image/webp": b"RIFF",
 }  # fmt: skip
-SHORTEST_PICTURE = 40  # bytes: below that there is a signature and nothing to see
 LINK = re.compile(r"(!\[[^\]\n]*\]\()(?:<([^>\n]+)>|([^)\s<>]+))((?:\s+[\"'][^\"'\n]*[\"'])?\))")
 TAG = re.compile(r"<img\s[^>]*?src\s*=\s*[\"']([^\"'>]+)[\"'][^>]*>", re.IGNORECASE)
+TITLE = re.compile(r"# Problem set (\d+)")
 CELL_KINDS = {"code": "code", "markdown": "markdown", "raw": "markdown"}
 
 
@@ -50,6 +48,11 @@ def label(text):
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
+def same_text(source):
+    """The text by which two cells are compared: white space at the ends of lines is no edit."""
+    return "\n".join(line.rstrip() for line in source.strip().splitlines())
+
+
 def decoded(data):
     """(text, encoding) of what an editor or a spreadsheet wrote: UTF-8, UTF-16 when it says so, else Windows-1252."""
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -62,7 +65,7 @@ def decoded(data):
 def students(folder):
     """The students' names, sorted: those of the folders in `folder`, hidden ones only when a notebook lies in them."""
     found = [p for p in folder.iterdir() if p.is_dir() and not p.is_symlink() and p.name != "__MACOSX"]
-    return sorted(p.name for p in found if p.name[0] != "." or any(name.endswith(".ipynb") for name in _files(p)))
+    return sorted(p.name for p in found if p.name[0] != "." or any(file.suffix == ".ipynb" for file in _files(p)))
 
 
 def ignored(folder):
@@ -73,104 +76,94 @@ def ignored(folder):
 
 def submitted_sets(folder, set_names):
     """Those of `set_names` that at least one student has submitted."""
-    return [name for name in set_names if any(_notebooks(folder / s, name) for s in students(folder))]
+    files = [file for student in students(folder) for file in _files(folder / student)]
+    return [name for name in set_names if any(map(_notebook_of(name), files))]
 
 
 def collect(folder, student, set_name, handed_out=()):
     """The submission of one student for one set, whatever state it is in. Raises nothing on bad submissions.
 
     handed_out: the texts of the cells as students got them. Of several files the newest with work of its own counts."""
-    home = folder / student
+    home, read, names = folder / student, [], {}
     try:
-        found, there = _notebooks(home, set_name), _files(home)
-        if not found:
-            names = ", ".join(label(Path(name).name) for name in sorted(there)[:5])
-            reason = f"the folder holds {names}" if names else "the folder is empty"
-            return Submission(student, set_name, "missing", [f"no file {set_name}.ipynb: {reason}"])
-        read = [_read(home, name, handed_out) for name in found]
-        *_, (_, name, submission) = sorted(read, key=lambda one: one[0])
+        files = _files(home)
+        for path in filter(_notebook_of(set_name), files):
+            names[path] = label(str(path.relative_to(home)))
+            try:
+                cells, notes = _read(path, handed_out)
+                found, own = ("found", notes, cells), any(same_text(cell.source) not in handed_out for cell in cells)
+            except (OSError, ValueError, MemoryError) as error:
+                found, own = ("unreadable", [f"{names[path]} {error}"], []), -1
+            read.append((own, path.lstat().st_mtime, path, found))
     except OSError as error:
         return Submission(student, set_name, "unreadable", [f"the folder cannot be read: {error.strerror}"])
-    submission.student, submission.set_name = student, set_name
-    if any(other.cells != submission.cells for _, _, other in read):
-        names = " and ".join(map(label, sorted(found)))
-        submission.notes.insert(
-            0, f"{len(found)} files lie there, {names}: the newest with an answer, {label(name)}, counts"
-        )
+    if not read:
+        there = ", ".join(label(path.name) for path in files[:5])
+        reason = f"the folder holds {there}" if there else "the folder is empty"
+        return Submission(student, set_name, "missing", [f"no file {set_name}.ipynb: {reason}"])
+    *_, (_, _, path, found) = sorted(read)
+    submission = Submission(student, set_name, *found)
+    if any(cells != submission.cells for *_, (_, _, cells) in read):
+        several = f"{len(read)} files lie there, {' and '.join(sorted(names.values()))}"
+        submission.notes.insert(0, f"{several}: the newest with an answer, {names[path]}, counts")
     return submission
 
 
 def _files(home):
-    """Paths of the files below `home`, relative to it; hidden folders and links to folders are left out."""
-    names = []
-    for place, folders, files in os.walk(home):
-        folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
-        names += [os.path.relpath(os.path.join(place, name), home) for name in files if name[0] != "."]
-    return names
+    """The files below a folder, sorted; what editors and archives hide is left out."""
+    paths = [(path, path.relative_to(home).parts) for path in home.rglob("*")]
+    return sorted(p for p, parts in paths if not p.is_dir() and not any(n[0] == "." or n == "__MACOSX" for n in parts))
 
 
-def _notebooks(home, set_name):
-    """The files that may be this set's: psN.ipynb in any folder, and what browsers make of it, as "PS1 (2).ipynb"."""
+def _notebook_of(set_name):
+    """Whether a file may be this set's: psN.ipynb in any folder, and what browsers make of it, as "PS1 (2).ipynb"."""
     wanted = re.compile(rf"(?<![a-z0-9]){re.escape(set_name.lower())}(?![a-z0-9]).*\.ipynb")
-    return [name for name in _files(home) if wanted.search(os.path.basename(name).lower())]
+    return lambda path: wanted.search(path.name.lower())
 
 
-def _read(home, name, handed_out):
-    """(rank among several files, name, submission without the student's name)."""
-    time = (home / name).lstat().st_mtime
-    try:
-        cells, notes = read_cells(home / name)
-    except (OSError, ValueError, MemoryError) as error:
-        reason = f"{label(name)} {error}"
-    else:
-        own = any(same_text(cell.source) not in handed_out for cell in cells)
-        return (1 + own, time, name), name, Submission("", "", "found", notes, cells)
-    return (0, time, name), name, Submission("", "", "unreadable", [reason])
-
-
-def same_text(source):
-    """The text by which two cells are compared: white space at the ends of lines is no edit."""
-    return "\n".join(line.rstrip() for line in source.strip().splitlines())
-
-
-def read_cells(path):
+def _read(path, handed_out):
     """(cells, notes) of a notebook file; notes: sentences on what could not be taken over as it was. Raises ValueError
-    with the reason if it is no notebook."""
-    info = path.lstat()
-    if not stat.S_ISREG(info.st_mode):
+    with the reason if it is no notebook, or that of another set."""
+    if path.is_symlink() or not path.is_file():
         raise ValueError("is a link or device, not a file")
-    if info.st_size > LARGEST:
-        raise ValueError(f"has {info.st_size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}: clear its outputs")
+    if (size := path.stat().st_size) > LARGEST:
+        raise ValueError(f"has {size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}: clear its outputs")
     text, encoding = decoded(path.read_bytes())
-    notes = ["the file is not UTF-8, it was read as Windows-1252: letters may be wrong"] * (encoding == "cp1252")
     try:
         notebook = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"is not a notebook: it is not JSON ({error}), it begins {text.strip()[:20]!r}") from None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list):
+    raw = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(raw, list):
         raise ValueError("is not a notebook of format 4: it has no list of cells")
     lost = []
-    cells = [cell for raw in cells if (cell := _cell(raw, path.parent, lost))]
+    cells = [cell for one in raw if (cell := _cell(one, path.parent, lost))]
     if len(cells) > MOST_CELLS:
         raise ValueError(f"has {len(cells)} cells with text, more than {MOST_CELLS}")
+    right, title = _title(handed_out), _title(cell.source for cell in cells)
+    if right and title and title != right:
+        raise ValueError(f"is {title}, not {right}: hand in the notebook of {right}")
+    notes = ["the file is not UTF-8, it was read as Windows-1252: letters may be wrong"] * (encoding == "cp1252")
     if lost:
         notes.append(f"pictures that are missing or broken: {', '.join(map(label, dict.fromkeys(lost)))}")
     return cells, notes
+
+
+def _title(texts):
+    return next((f"problem set {found[1]}" for text in texts if (found := TITLE.match(text))), None)
 
 
 def _cell(raw, folder, lost):
     """A `Cell`, or None for what holds no text. `lost` gets the names of pictures that are not there."""
     if not isinstance(raw, dict) or raw.get("cell_type") not in CELL_KINDS:
         return None
-    source = raw.get("source", "")
+    source, name = raw.get("source"), None
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     source = source if isinstance(source, str) and source.strip() else ""
     source = re.sub("\r\n?", "\n", source).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    metadata = raw.get("metadata")
-    graded = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    name = graded.get("grade_id") if isinstance(graded, dict) else None
+    with suppress(KeyError, TypeError):
+        name = raw["metadata"]["nbgrader"]["grade_id"]
     cell = Cell(CELL_KINDS[raw["cell_type"]], source, name if isinstance(name, str) else None)
     if cell.kind == "markdown":
         _take_pictures(cell, raw.get("attachments"), folder, lost)
@@ -179,50 +172,39 @@ def _cell(raw, folder, lost):
 
 def _take_pictures(cell, attached, folder, lost):
     """Keep the pictures that a text shows, attached or files beside the notebook; name in it those that are lost."""
-    attached = attached if isinstance(attached, dict) else {}
 
     def shown(link):
         address = unquote(link[2] or link[3])
         if re.match(r"(https?|data):", address):
             return link[0]
         name = address.removeprefix("attachment:")
-        picture = _attachment(attached.get(name)) if name != address else _file(folder, name)
-        if picture is None:
+        found = None
+        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            found = picture(attached[name] if name != address else _beside(folder, name))
+        if found is None:
             lost.append(name)
             return f"**[the picture {name} is missing or broken]**"
         place = f"picture-{len(cell.attachments)}"
-        cell.attachments[place] = picture
+        cell.attachments[place] = found
         return f"{link[1]}attachment:{place}{link[4]}"
 
     cell.source = LINK.sub(shown, TAG.sub(r"![picture](<\1>)", cell.source))
 
 
-def _attachment(bundle):
-    for kind, data in bundle.items() if isinstance(bundle, dict) else ():
-        data = "".join(data) if isinstance(data, list) and all(isinstance(x, str) for x in data) else data
-        if picture_data(kind, data):
-            return {kind: data.replace("\n", "")}
+def _beside(folder, name):
+    path = (folder / name).resolve()
+    if path.is_relative_to(folder.resolve()) and path.is_file() and path.stat().st_size <= LARGEST_PICTURE:
+        return dict.fromkeys(PICTURES, base64.b64encode(path.read_bytes()).decode())
+    return {}
+
+
+def picture(bundle):
+    """Of {kind: data as base64 text} the first that is a picture and not too large, as {kind: data}; else None."""
+    for kind, data in bundle.items():
+        with suppress(ValueError, TypeError):
+            text = "".join(data).replace("\n", "")
+            found = base64.b64decode(text, validate=True)
+            whole = SHORTEST_PICTURE <= len(found) <= LARGEST_PICTURE
+            if whole and kind in PICTURES and found.startswith(PICTURES[kind]):
+                return {kind: text}
     return None
-
-
-def _file(folder, name):
-    path = folder / name
-    try:
-        inside = path.resolve().is_relative_to(folder.resolve())
-        if not inside or not stat.S_ISREG(path.lstat().st_mode) or path.lstat().st_size > LARGEST_PICTURE:
-            return None
-        data = base64.b64encode(path.read_bytes()).decode()
-    except (OSError, ValueError):
-        return None
-    return next(({kind: data} for kind in PICTURES if picture_data(kind, data)), None)
-
-
-def picture_data(kind, data):
-    """The bytes of a picture given as base64 text, None if it is none of this kind or too large."""
-    if not isinstance(data, str) or kind not in PICTURES or len(data) > LARGEST_PICTURE * 4 / 3:
-        return None
-    try:
-        found = base64.b64decode(data.replace("\n", ""), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return found if len(found) >= SHORTEST_PICTURE and found.startswith(PICTURES[kind]) else None

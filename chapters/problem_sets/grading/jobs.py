@@ -3,11 +3,13 @@
 import concurrent.futures
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
 from grading import restore
 from grading.collect import Cell, Submission
@@ -22,8 +24,8 @@ class Job:
     """One submission with all that its grading needs. code: `code_version()` where the command was given."""
 
     submission: Submission
-    master: nbformat.NotebookNode
-    release: nbformat.NotebookNode
+    master: NotebookNode
+    release: NotebookNode
     version: str
     limits: Limits
     protected: bool
@@ -62,32 +64,30 @@ def grade(job):
     Raises RuntimeError when the grader is at fault."""
     if job.code != code_version():
         raise RuntimeError("a worker has another version of the book than the command: update it and start it anew")
-    submission, status = job.submission, job.submission.status
-    if status != "found":
-        return _without_run(job, status)
+    submission = job.submission
+    if submission.status != "found":
+        return without_run(job, submission.status, "; ".join(submission.notes))
     notebook, waiting, notes = restore.restore(job.master, job.release, submission.cells)
     cells, tokens = restore.to_run(notebook)
     outcome = sandbox(job.limits, job.protected).run(cells)
     if outcome.broken:
         raise RuntimeError(outcome.broken)
     said = restore.take_outputs(notebook, outcome.outputs, tokens, outcome.ended or "the check did not run to its end")
-    notes = [*([outcome.ended] if outcome.ended else []), *outcome.notes, *submission.notes, *notes]
-    if notes:
-        notebook.cells.insert(0, restore.remark("; ".join(notes)))
-    return _with_entry(job, notebook, "stopped" if outcome.ended else "graded", "; ".join(notes), waiting, said)
+    message = "; ".join([outcome.ended] * bool(outcome.ended) + outcome.notes + submission.notes + notes)
+    return _with_entry(job, notebook, "stopped" if outcome.ended else "graded", message, waiting, said)
+
+
+def without_run(job, status, message):
+    """What stands for a submission that could not be read: nothing is solved."""
+    notebook, _, _ = restore.restore(job.master, job.release, [])
+    said = restore.take_outputs(notebook, {}, restore.to_run(notebook)[1], message)
+    return _with_entry(job, notebook, status, message, [], said)
 
 
 def failed(job, error):
     """What stands for a submission with which the grader itself failed."""
-    message = f"the grader failed here, grade this one by hand: {type(error).__name__}: {error}"[:1000]
-    return _without_run(replace(job, submission=replace(job.submission, notes=[message])), "failed")
-
-
-def _without_run(job, status):
-    message = "; ".join(job.submission.notes)
-    notebook = restore.untouched(job.master, job.release, message)
-    said = restore.take_outputs(notebook, {}, restore.to_run(notebook)[1], message)
-    return _with_entry(job, notebook, status, message, [], said)
+    message = f"the grader failed here, grade this one by hand: {type(error).__name__}: {error}"
+    return without_run(job, "failed", message[:1000])
 
 
 def _with_entry(job, notebook, status, message, waiting, said):
@@ -99,28 +99,26 @@ def _with_entry(job, notebook, status, message, waiting, said):
         "student": job.submission.student, "set": job.submission.set_name, "status": status, "message": message,
         "points": points, "said": said, "version": job.version, "key": job.key(),
     }  # fmt: skip
+    if message:
+        notebook.cells.insert(0, new_markdown_cell(f"**About this submission:** {restore.tame(message)}."))
     return notebook
 
 
-def run_here(jobs, workers):
-    """(job, notebook or exception) of each as it is done, `workers` at once."""
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+def run(jobs, workers, address=None):
+    """(job, notebook or exception) of each as it is done, `workers` at once on this machine or, with the address of a
+    Dask scheduler, on its workers; what a lost worker had begun, another one does."""
+    with ExitStack() as stack:
+        if address is None:
+            pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(workers))
+        else:
+            from distributed import Client
+
+            client = stack.enter_context(Client(address, timeout="20s"))
+            if not client.scheduler_info()["workers"]:
+                raise OSError(f"no worker at {address}: start some with `make worker CLUSTER={address}`")
+            pool = client.get_executor(pure=False, retries=3)
         futures = {pool.submit(grade, job): job for job in jobs}
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                yield futures[future], future.exception() or future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def run_on_cluster(jobs, address):
-    """The same on the workers of a Dask scheduler; what a lost worker had begun, another one does."""
-    from distributed import Client, as_completed
-
-    with Client(address, timeout="20s") as client:
-        if not client.scheduler_info()["workers"]:
-            raise OSError(f"no worker at {address}: start some with `make worker CLUSTER={address}`")
-        futures = {client.submit(grade, job, pure=False, retries=3): job for job in jobs}
-        for future in as_completed(futures):
-            error = future.exception()
-            yield futures[future], error if error is not None else future.result()
+        for future in futures:
+            stack.callback(future.cancel)
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.exception() or future.result()

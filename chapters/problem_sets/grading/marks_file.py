@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 
 from grading.collect import decoded
 
@@ -18,32 +19,23 @@ def read_marks(path):
     data = path.read_bytes()
     if data[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
         raise ValueError(f"{path.name} is a spreadsheet's own file: save it as CSV")
-    text, _ = decoded(data)
-    lines = text.splitlines()
-    if lines and lines[0].strip().lower().startswith("sep=") and len(lines[0].strip()) == 5:  # what Excel puts there
-        text = text.split("\n", 1)[-1]
-    heading = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=heading.count)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(map(str.strip, row))]
-    names = [name.strip().strip("'").lower() for name in rows[0]] if rows else []
+    lines = io.StringIO(decoded(data)[0], newline="")
+    lines = list(itertools.dropwhile(lambda line: not line.strip() or line.lower().startswith("sep="), lines))
+    separator = max(SEPARATORS, key=lines[0].count) if lines else ","
+    rows = [[cell.replace("\xa0", " ").strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+    names = [name.strip("'").lower() for name in rows[0]] if rows else []
     if missing := [name for name in COLUMNS if name not in names]:
         there = ", ".join(name for name in names if name) or "none"
         raise ValueError(f"{path.name} lacks the column {', '.join(missing)}; its first line names {there}")
     if twice := {name for name in (*COLUMNS, "comment") if names.count(name) > 1}:
         raise ValueError(f"{path.name} has two columns {', '.join(twice)}")
+    given = [cells for row in rows[1:] if (cells := dict(zip(names, row, strict=False))).get("points")]
     marks = []
-    for row in rows[1:]:
-        cells = dict(zip(names, [cell.replace("\xa0", " ").strip() for cell in row], strict=False))
-        if cells.get("points"):
-            student, name, problem = (cells[key].removeprefix("'") for key in COLUMNS[:3])
-            where = f"line {len(marks) + 1} with points in {path.name}"
-            marks.append((where, student, name, problem, _number(cells["points"], where), cells.get("comment", "")))
+    for number, cells in enumerate(given, start=1):
+        where, points = f"line {number} with points in {path.name}", cells["points"].replace(",", ".", 1)
+        # float() takes more: "nan", "1_0", digits of other scripts
+        if not points.isascii() or not points.replace(".", "", 1).isdigit():
+            raise ValueError(f"{where}: points {cells['points']!r} are no number between 0 and what the problem has")
+        names_of = [cells[key].removeprefix("'") for key in COLUMNS[:3]]
+        marks.append((where, *names_of, float(points), cells.get("comment", "")))
     return marks
-
-
-def _number(text, where):
-    """Digits with at most one point or comma. (float() takes more: "nan", "1_0", digits of other scripts.)"""
-    digits = text.replace(",", ".", 1)
-    if not digits.isascii() or not digits.replace(".", "", 1).isdigit():
-        raise ValueError(f"{where}: points {text!r} are no number between 0 and what the problem has")
-    return float(digits)

@@ -7,7 +7,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.converters import GenerateFeedback
 
-from grading.record import GRADED, quiet
+from grading.record import GRADED
 from grading.restore import by_name
 
 
@@ -16,8 +16,7 @@ class Pages:
 
     def __init__(self, course):
         self.course = course
-        with quiet():
-            config = GenerateFeedback(coursedir=course.api.coursedir, parent=course.api).config
+        config = GenerateFeedback(coursedir=course.api.coursedir, parent=course.api).config
         self.exporter = HTMLExporter(config=config)
         self.exporter.register_preprocessor(CSSHTMLHeaderPreprocessor, enabled=True)
 
@@ -38,7 +37,6 @@ class Pages:
             cell.metadata.nbgrader.comment = comments.get(name)
         points = {"score": sum(row[4] for row in rows), "max_score": sum(row[5] for row in rows), "late_penalty": 0}
         names = {"notebook": run["set"], "assignment": run["set"], "student": run["student"]}
-        with quiet():
-            page, _ = self.exporter.from_notebook_node(notebook, {"nbgrader": {**names, **points}})
+        page, _ = self.exporter.from_notebook_node(notebook, {"nbgrader": {**names, **points}})
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(f"{page}\n{stamp}\n", encoding="utf-8", errors="replace")

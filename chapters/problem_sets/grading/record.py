@@ -7,14 +7,11 @@ human mark. Nothing here runs submitted code. What a run gave stands in the meta
 import csv
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
 import sys
 import unicodedata
-import warnings
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,12 +20,11 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import PyFileConfigLoader
-from traitlets.log import get_logger
 
 from grading.collect import label
 from grading.jobs import GRADED
 from grading.marks_file import read_marks
-from grading.restore import by_name, is_answer, is_marked
+from grading.restore import by_name, is_answer
 
 # The columns are stable: new ones are appended, none is renamed.
 COLUMNS = (
@@ -50,14 +46,13 @@ class Course:
         if scripts not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
         shutil.copyfile(settings, folder / "nbgrader_config.py")
-        with quiet():
-            config = PyFileConfigLoader(settings.name, str(settings.parent)).load_config()
-            config.CourseDirectory.root = str(folder)
-            self.api = NbGraderAPI(config=config)
-            try:
-                self.gradebook = Gradebook(self.api.coursedir.db_url)
-            except SQLAlchemyError as error:
-                raise OSError(f"{folder}/gradebook.db cannot be opened, move it away: {error.args[0]}") from None
+        config = PyFileConfigLoader(settings.name, str(settings.parent)).load_config()
+        config.CourseDirectory.root = str(folder)
+        self.api = NbGraderAPI(config=config)
+        try:
+            self.gradebook = Gradebook(self.api.coursedir.db_url)
+        except SQLAlchemyError as error:
+            raise OSError(f"{folder}/gradebook.db cannot be opened, move it away: {error.args[0]}") from None
 
     def add_set(self, master):
         """Take over a master notebook and make its student version with nbgrader: (master, release, version).
@@ -69,14 +64,14 @@ class Course:
         source = self.folder / "source" / name
         shutil.rmtree(source, ignore_errors=True)
         shutil.copytree(master.parent, source, ignore=shutil.ignore_patterns(".*"))
-        with quiet():
-            result = self.api.generate_assignment(name, force=True, create=True)
-            self.gradebook.db.expire_all()
+        result = self.api.generate_assignment(name, force=True, create=True)
+        self.gradebook.db.expire_all()
         if not result["success"]:
             said = f"{result.get('log', '')}\n{result.get('error', '')}"
             errors = re.findall(r"(?m)^.*?(\w+(?:Error|Exception): .*)", said)
             raise ValueError(f"nbgrader could not make the student version of {name}. {(errors or ['?'])[0]}")
-        return text, self.release(name), self.version(name)
+        release = nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
+        return text, release, self.version(name)
 
     def _refuse_other_cells(self, name, master):
         before = self.folder / "source" / name / f"{name}.ipynb"
@@ -88,10 +83,6 @@ class Course:
                     f"{', '.join(sorted({key for key, *_ in changed}))}), and marks of two versions are not mixed. "
                     "Grade into a new folder, GRADES=..., or move this one away."
                 )
-
-    def release(self, name):
-        """The student version of a set that was added."""
-        return nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
 
     def version(self, name):
         """A fingerprint of the set's master as it was graded with."""
@@ -105,14 +96,13 @@ class Course:
         """Store a notebook that has run; its checks' points go into the gradebook, human marks stay as they are."""
         run = notebook.metadata[GRADED]
         student, name = identifier(run["student"]), run["set"]
-        with quiet():
-            self.gradebook.update_or_create_student(student)
-            self.gradebook.update_or_create_submission(name, student)
-            for problem, points in run["points"].items():
-                grade = self.gradebook.find_grade(problem, name, name, student)
-                grade.auto_score = points
-                grade.needs_manual_grade = points is None
-            self.gradebook.db.commit()
+        self.gradebook.update_or_create_student(student)
+        self.gradebook.update_or_create_submission(name, student)
+        for problem, points in run["points"].items():
+            grade = self.gradebook.find_grade(problem, name, name, student)
+            grade.auto_score = points
+            grade.needs_manual_grade = points is None
+        self.gradebook.db.commit()
         self.write(notebook)
 
     def write(self, notebook):
@@ -141,52 +131,48 @@ class Course:
         """Of one run, the lines of problems.csv and {problem: comment}."""
         run = notebook.metadata[GRADED]
         where = run["set"], run["set"], identifier(run["student"])
-        with quiet():
-            submission = self.gradebook.find_submission_notebook(*where)
-            grades = {grade.name: grade for grade in submission.grades}
-            comments = {comment.name: comment.comment for comment in submission.comments}
+        submission = self.gradebook.find_submission_notebook(*where)
+        grades = {grade.name: grade for grade in submission.grades}
+        comments = {comment.name: comment.comment for comment in submission.comments}
         rows = []
         for name, cell in by_name(notebook).items():
             if name in grades:
                 grade, manual = grades[name], is_answer(cell)
                 pending = manual and grade.manual_score is None and grade.auto_score is None
                 points = 0.0 if pending else grade.score
-                kind, waits = ("manual" if manual else "auto"), (grade.max_score if pending else 0.0)
-                numbers = points, grade.max_score, waits
-                rows.append((label(run["student"]), run["set"], name, kind, *numbers, run["said"].get(name, "")))
+                numbers = points, grade.max_score, grade.max_score if pending else 0.0
+                whose, kind = (label(run["student"]), run["set"], name), "manual" if manual else "auto"
+                rows.append((*whose, kind, *numbers, run["said"].get(name, "")))
         return rows, comments
 
     def mark_by_hand(self, path):
         """Take over marks from a table (`marks_file` says which); how many there were. Raises ValueError, before any
         mark is stored, on a bad line."""
-        runs = {(_same(run["student"]), run["set"]): run for run in (n.metadata[GRADED] for n in self.runs())}
-        given, kinds = {}, {}
-        with quiet():
-            for where, student, name, problem, points, comment in read_marks(path):
-                run = runs.get((_same(student), name))
-                if run is None:
-                    raise ValueError(f"{where}: {label(student)} has no submission to {name} here")
-                kinds.setdefault(name, by_name(self.release(name)))
-                self._check(where, kinds[name].get(problem), problem, points)
-                place = problem, name, name, identifier(run["student"])
-                if given.setdefault(place, (points, comment)) != (points, comment):
-                    raise ValueError(f"{where}: a second, other mark for {problem} of {label(student)}")
-            for place, (points, comment) in given.items():
-                grade = self.gradebook.find_grade(*place)
-                grade.manual_score, grade.needs_manual_grade = points, False
-                if comment:
-                    self.gradebook.find_comment(*place).manual_comment = comment
-            self.gradebook.db.commit()
+        runs, given = {}, {}
+        for notebook in self.runs():
+            run = notebook.metadata[GRADED]
+            rows = {row[2]: row for row in self.problems(notebook)[0]}
+            runs[_same(run["student"]), run["set"]] = identifier(run["student"]), rows
+        for where, student, name, problem, points, comment in read_marks(path):
+            known, rows = runs.get((_same(student), name), (None, None))
+            if known is None:
+                raise ValueError(f"{where}: {label(student)} has no submission to {name} here")
+            if problem not in rows:
+                raise ValueError(f"{where}: there is no problem {problem}")
+            _, _, _, kind, _, most, *_ = rows[problem]
+            if kind == "auto":
+                raise ValueError(f"{where}: {problem} is marked by its check, not by hand")
+            if not 0 <= points <= most:
+                raise ValueError(f"{where}: {points:g} points for {problem}, which has {most:g}")
+            if given.setdefault((problem, name, name, known), (points, comment)) != (points, comment):
+                raise ValueError(f"{where}: a second, other mark for {problem} of {label(student)}")
+        for place, (points, comment) in given.items():
+            grade = self.gradebook.find_grade(*place)
+            grade.manual_score, grade.needs_manual_grade = points, False
+            if comment:
+                self.gradebook.find_comment(*place).manual_comment = comment
+        self.gradebook.db.commit()
         return len(given)
-
-    @staticmethod
-    def _check(where, cell, problem, points):
-        if cell is None or not cell.metadata.nbgrader.grade:
-            raise ValueError(f"{where}: there is no problem {problem}")
-        if not is_marked(cell):
-            raise ValueError(f"{where}: {problem} is marked by its check, not by hand")
-        if not 0 <= points <= cell.metadata.nbgrader.points:
-            raise ValueError(f"{where}: {points:g} points for {problem}, which has {cell.metadata.nbgrader.points:g}")
 
     def write_tables(self, failed=()):
         """gradebook.csv, one line a submission, and problems.csv, one line a problem: the lines of the former.
@@ -247,17 +233,3 @@ def _plain(value):
     if isinstance(value, float):
         return f"{value:g}"
     return "'" + value if value[:1] in ("=", "+", "-", "@") else value
-
-
-@contextmanager
-def quiet():
-    """nbgrader logs every step, and its libraries warn about each other; what fails is in its result."""
-    log = get_logger()
-    before = log.propagate, log.handlers
-    log.propagate, log.handlers = False, [logging.NullHandler()]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            log.propagate, log.handlers = before

@@ -9,9 +9,9 @@ import dataclasses
 import html
 import re
 import secrets
-from collections import Counter
 
-import nbformat
+from nbformat import from_dict
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from grading.collect import same_text
 
@@ -19,11 +19,11 @@ UNFINISHED = "NotGraded"
 PASSED = '\n__import__("sys").stdout.write({!r});'  # the student may call `print` something else
 KEEP = '__import__("helpers.checks").checks.keep(globals(), {!r})'
 SAFE_TAG = r"/?(?:b|i|em|strong|sub|sup|br|hr|p|u|code|kbd|details|summary|table|thead|tbody|tr|td|th|ul|ol|li)\s*/?>"
+OTHER_TAG = re.compile(rf"<(?=[a-zA-Z/!?])(?!{SAFE_TAG}|https?:)", re.IGNORECASE)
 TARGET = re.compile(r"(\]\(\s*|\]:\s*)(<[^>\n]*>|[^\s)]*)")
 SAFE_TARGET = re.compile(
     r"[^:]*(?:[/?#].*)?$|(?:https?|mailto|attachment):|data:image/(?:png|jpeg|gif|webp);", re.IGNORECASE
 )
-OTHER_TAG = re.compile(rf"<(?=[a-zA-Z/!?])(?!{SAFE_TAG}|https?:)", re.IGNORECASE)
 
 
 def by_name(notebook):
@@ -38,12 +38,8 @@ def is_answer(cell):
 
 def is_check(cell):
     """Whether running this cell decides about points."""
-    return (
-        cell.cell_type == "code"
-        and "nbgrader" in cell.metadata
-        and cell.metadata.nbgrader.grade
-        and not is_answer(cell)
-    )
+    graded = "nbgrader" in cell.metadata and cell.metadata.nbgrader.grade
+    return cell.cell_type == "code" and graded and not is_answer(cell)
 
 
 def is_marked(cell):
@@ -62,77 +58,87 @@ def restore(master, release, submitted):
     master and release: the instructor's and the student's version. waiting: the names of answers that a person has to
     look at. notes: sentences on what had to be put back.
     """
-    masters, releases, given = by_name(master), by_name(release), handed_out(release)
-    submitted = _recognised(submitted, releases)
-    chosen = {name: _chosen(submitted, name, cell, releases[name]) for name, cell in masters.items()}
-    place = {index: name for name, index in chosen.items() if index is not None}
-    before, own = {name: [] for name in [*masters, None]}, []
-    for index, cell in enumerate(submitted):
-        name = place.get(index)
-        counts = name in releases and is_answer(releases[name])
-        if cell.source.strip() and not counts and not _as_given(cell, releases):
-            own.append(cell)
-        if name:
-            before[name], own = before[name] + own, []
-    before[None] = own
+    releases, masters, given = by_name(release), by_name(master), handed_out(release)
+    stubs = {name: same_text(cell.source) for name, cell in releases.items()}
+    submitted = _recognised(submitted, releases, stubs)
+    chosen = {name: _chosen(submitted, cell, stubs[name]) for name, cell in releases.items()}
+    before = _between(submitted, chosen, releases, stubs)
     cells, waiting, beside, elsewhere = [], [], [], []
-    for (name, original), following in zip(masters.items(), [*list(masters)[1:], None], strict=True):
-        cell = nbformat.from_dict(copy.deepcopy(releases[name]))  # its metadata hold the points
-        if not is_answer(original):
-            cell.source = original.source
+    for name, following in zip(releases, [*list(releases)[1:], None], strict=True):
+        cell = copy.deepcopy(releases[name])  # its metadata hold the points
+        if not is_answer(cell):
+            cell.source = masters[name].source
         elif chosen[name] is not None:
             _fill(cell, submitted[chosen[name]])
         cells += [*map(_own, before[name]), cell]
-        if is_marked(original):
-            near = [*before[name], *before[following], *before[None]]
-            if same_text(cell.source) != same_text(releases[name].source):
-                waiting.append(name)
-            elif any(same_text(other.source) not in given for other in near):
-                beside.append(name)
-        elif is_answer(original) and same_text(cell.source) == same_text(releases[name].source):
-            far = [other.source for place, others in before.items() if place != following for other in others]
-            elsewhere += [name for word in re.findall(r"(?m)^def \w+\(", cell.source) if word in "\n".join(far)]
+        untouched = same_text(cell.source) == stubs[name]
+        near = [*before[name], *before[following], *before[None]]
+        far = "\n".join(own.source for place in before if place != following for own in before[place])
+        if is_marked(cell) and not untouched:
+            waiting.append(name)
+        elif is_marked(cell):
+            beside += [name] * any(same_text(own.source) not in given for own in near)
+        elif is_answer(cell) and untouched:
+            elsewhere += [name for start in re.findall(r"(?m)^def \w+\(", cell.source) if start in far]
     cells += map(_own, before[None])
-    notes = list(_notes(masters, releases, submitted, chosen))
-    if beside:
-        notes.append(f"untouched answer cell, own text stands beside it, a person has to look: {', '.join(beside)}")
-    if elsewhere:
-        notes.append(f"answers outside their cells, no check finds them, move them there: {', '.join(elsewhere)}")
-    return _notebook(master, cells), [*waiting, *beside], notes
+    notes = _notes(submitted, chosen, releases, stubs) | {
+        "untouched answer cell, own text stands beside it, a person has to look": beside,
+        "answers outside their cells, no check finds them, move them there": elsewhere,
+    }
+    notes = [f"{note}: {', '.join(dict.fromkeys(names))}" for note, names in notes.items() if names]
+    order = [index for index in chosen.values() if index is not None]
+    if order != sorted(order):
+        notes.insert(0, "cells had been moved, the order was restored")
+    kept = {key: master.metadata[key] for key in ("kernelspec", "language_info") if key in master.metadata}
+    return new_notebook(metadata=kept, cells=cells), [*waiting, *beside], notes
 
 
-def untouched(master, release, message):
-    """The notebook that stands for a submission which could not be read: nothing solved."""
-    return _notebook(master, [remark(message), *restore(master, release, [])[0].cells])
-
-
-def remark(message):
-    """A cell that tells the student what happened."""
-    return nbformat.v4.new_markdown_cell(f"**About this submission:** {tame(message)}.")
-
-
-def _recognised(submitted, releases):
+def _recognised(submitted, releases, stubs):
     """The cells, with the names of those that an editor has stripped of it: a locked cell is known by its text."""
-    names = {same_text(cell.source): name for name, cell in releases.items() if not is_answer(cell)}
     there = {cell.name for cell in submitted}
-    found = [names.get(same_text(cell.source)) if cell.name not in releases else None for cell in submitted]
-    return [
-        dataclasses.replace(c, name=n) if n and n not in there else c for c, n in zip(submitted, found, strict=True)
-    ]
+    lost = {text: name for name, text in stubs.items() if not is_answer(releases[name]) and name not in there}
+    found = [None if cell.name in releases else lost.get(same_text(cell.source)) for cell in submitted]
+    return [dataclasses.replace(cell, name=name or cell.name) for cell, name in zip(submitted, found, strict=True)]
 
 
-def _as_given(cell, releases):
-    return cell.name in releases and same_text(cell.source) == same_text(releases[cell.name].source)
-
-
-def _chosen(submitted, name, original, released):
-    """Which of the submitted cells of this name stands for it: of those of its kind the last one that was edited."""
-    kind = original.cell_type
-    those = [i for i, cell in enumerate(submitted) if cell.name == name and cell.kind == kind]
-    edited = [i for i in those if same_text(submitted[i].source) not in ("", same_text(released.source))]
-    if is_answer(original):
+def _chosen(submitted, released, stub):
+    """The index of the submitted cell that stands for one that was handed out, None if there is none: of those with its
+    name and kind the last one that was edited, of locked ones rather the first one that was not."""
+    name, kind = released.metadata.nbgrader.grade_id, released.cell_type
+    those = [i for i, cell in enumerate(submitted) if (cell.name, cell.kind) == (name, kind)]
+    edited = [i for i in those if same_text(submitted[i].source) not in ("", stub)]
+    if is_answer(released):
         return (edited or those or [None])[-1]
-    return next((i for i in those if i not in edited), None if not edited else edited[-1])
+    return next((i for i in those if i not in edited), (edited or [None])[-1])
+
+
+def _between(submitted, chosen, releases, stubs):
+    """{name of a chosen cell: cells of the student's own in front of it}; None stands for the end."""
+    before, own, place = dict.fromkeys([*releases, None], ()), [], {index: name for name, index in chosen.items()}
+    for index, cell in enumerate(submitted):
+        name = place.get(index)
+        answers = name and is_answer(releases[name])
+        if cell.source.strip() and not answers and same_text(cell.source) != stubs.get(cell.name):
+            own.append(cell)
+        if name:
+            before[name], own = own, []
+    return before | {None: own}
+
+
+def _notes(submitted, chosen, releases, stubs):
+    """{what had to be put back: names of cells}"""
+    known = [cell for cell in submitted if cell.name in releases]
+    names, locked = [cell.name for cell in known], [cell for cell in known if not is_answer(releases[cell.name])]
+    return {
+        "deleted cells were put back": [name for name, index in chosen.items() if index is None],
+        "cells stood there more than once, all run": [name for name in names if names.count(name) > 1],
+        "edited checks or set-up were put back, your version runs before it": [
+            cell.name for cell in locked if same_text(cell.source) != stubs[cell.name]
+        ],
+        "answers in a cell of another type": [
+            cell.name for cell in known if cell not in locked and cell.kind != releases[cell.name].cell_type
+        ],
+    }
 
 
 def _fill(cell, submitted):
@@ -141,10 +147,10 @@ def _fill(cell, submitted):
         cell.source, cell.attachments = tame(submitted.source), submitted.attachments
 
 
-def _own(cell):
-    made = (nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell)(cell.source)
-    _fill(made, cell)
-    return made
+def _own(submitted):
+    cell = new_code_cell() if submitted.kind == "code" else new_markdown_cell()
+    _fill(cell, submitted)
+    return cell
 
 
 def tame(source):
@@ -156,34 +162,6 @@ def tame(source):
         return link[0] if SAFE_TARGET.match(target) else f"{link[1]}#"
 
     return OTHER_TAG.sub("< ", TARGET.sub(checked, source))
-
-
-def _notebook(master, cells):
-    kept = {key: master.metadata[key] for key in ("kernelspec", "language_info") if key in master.metadata}
-    notebook = nbformat.v4.new_notebook(metadata=kept, cells=cells)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
-    return notebook
-
-
-def _notes(masters, releases, submitted, chosen):
-    missing = [name for name, index in chosen.items() if index is None]
-    if missing:
-        yield f"deleted cells were put back: {', '.join(missing)}"
-    twice = [name for name, count in Counter(c.name for c in submitted if c.name in masters).items() if count > 1]
-    if twice:
-        yield f"cells stood there more than once, all run: {', '.join(twice)}"
-    order = [index for index in chosen.values() if index is not None]
-    if order != sorted(order):
-        yield "cells had been moved, the order was restored"
-    locked = {name: same_text(cell.source) for name, cell in releases.items() if not is_answer(cell)}
-    known = [cell for cell in submitted if cell.name in masters]
-    edited = [c.name for c in known if c.name in locked and same_text(c.source) != locked[c.name]]
-    if edited:
-        yield f"edited checks or set-up were put back, your version runs before it: {', '.join(dict.fromkeys(edited))}"
-    other = [c.name for c in known if is_answer(masters[c.name]) and c.kind != masters[c.name].cell_type]
-    if other:
-        yield f"answers in a cell of another type: {', '.join(dict.fromkeys(other))}"
 
 
 def to_run(notebook):
@@ -210,20 +188,15 @@ def take_outputs(notebook, outputs, tokens, reason):
     said = {}
     for i, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
-            cell.outputs = [nbformat.from_dict(output) for output in outputs.get(i, [])]
-        if i in tokens:
-            passed = _take_token(cell.outputs, tokens[i])
+            cell.outputs = [from_dict(output) for output in outputs.get(i, [])]
+        if token := tokens.get(i):
+            streams = [output for output in cell.outputs if output.output_type == "stream"]
             errors = [output for output in cell.outputs if output.output_type == "error"]
-            if not passed and not errors:
-                errors = [nbformat.v4.new_output("error", ename=UNFINISHED, evalue=reason, traceback=[reason])]
+            if not errors and not any(token in output.text for output in streams):
+                errors = [new_output("error", ename=UNFINISHED, evalue=reason, traceback=[reason])]
                 cell.outputs += errors
+            for output in streams:
+                output.text = output.text.replace(token, "")
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
             said[cell.metadata.nbgrader.grade_id] = " ".join(f"{e.ename}: {e.evalue}" for e in errors)[:500]
     return said
-
-
-def _take_token(outputs, token):
-    hits = [output for output in outputs if output.output_type == "stream" and token in output.text]
-    for output in hits:
-        output.text = output.text.replace(token, "")
-    outputs[:] = [output for output in outputs if output.output_type != "stream" or output.text]
-    return bool(hits)

@@ -1,4 +1,4 @@
-"""Runs the cells of one submission in a Jupyter kernel: the program that `sandbox` starts inside.
+"""Runs the cells of one submission with nbclient, in a Jupyter kernel: the program that `sandbox` starts inside.
 
 Reads a JSON request from stdin and writes one JSON line per cell to stdout, so that what ran before a sudden end is
 kept. Knows nothing of gradebooks: it gets code, and gives back outputs.
@@ -6,136 +6,121 @@ kept. Knows nothing of gradebooks: it gets code, and gives back outputs.
 
 import json
 import os
-import queue
-import re
+import signal
 import sys
 import tempfile
+import threading
 import time
 
-from jupyter_client import KernelManager
+import psutil
+from jupyter_client import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 TEXT_PER_CELL = 20_000  # characters
-TEXTS = ("text/plain", "text/markdown", "text/latex")
-PICTURES = re.compile("<(img|svg|script|iframe|video|audio|canvas)")
 CUT = "\n[the rest of the output was cut]\n"
-START = 60  # seconds until a kernel answers, on a busy machine
 PATIENCE = 5  # seconds for the end of a cell that was interrupted, and for its word that it is done
-LOOK_EVERY = 0.5  # seconds between two looks whether the kernel lives
+LOOK_EVERY = 0.2  # seconds between two looks at the kernel
 
 
-class Outputs:
-    """The outputs of one cell, in the order in which a notebook would show them. room: characters for all of it."""
+class Runner(NotebookClient):
+    """nbclient, with an end to what cells may take: room for their output, and `seconds` for each. Those are seconds in
+    which the kernel computes or sleeps, not those in which the machine has other things to do."""
 
-    def __init__(self, token, room):
-        self.token, self.room, self.text, self.cut = token, room, TEXT_PER_CELL, False
-        self.kept, self.clear = [], False
+    def __init__(self, cells, seconds, room, report):
+        manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{tempfile.mkdtemp()}/kernel")
+        notebook = new_notebook(cells=[new_code_cell(source, metadata={"token": token}) for _, source, token in cells])
+        super().__init__(notebook, manager, allow_errors=True, coalesce_streams=True, startup_timeout=1000)
+        self.indices, self.seconds, self.room, self.report = [index for index, *_ in cells], seconds, room, report
+        self.asleep, self.deadline, self.notes = 0.0, None, {}
 
-    def take(self, kind, content):
-        """One message of the kernel."""
-        if kind == "clear_output" and content.get("wait"):
-            self.clear = True
-        elif kind == "clear_output":
-            self.kept.clear()
-        elif kind in ("stream", "display_data", "execute_result", "update_display_data", "error"):
-            if self.clear:
-                self.kept.clear()
-                self.clear = False
-            getattr(self, f"_{kind}", self._shown)(content)
+    def run(self):
+        """Run all cells and report on each: "", or why the next one was not reached."""
+        try:
+            self.start_new_kernel()
+            self.start_new_kernel_client()
+        except Exception as error:
+            return f"no kernel starts here: {type(error).__name__}: {error}"
+        self.kernel = psutil.Process(self.km.provisioner.pid)
+        threading.Thread(target=self.watch, daemon=True).start()
+        for number, index in enumerate(self.indices):
+            self.report({"index": index, "outputs": [], "notes": [*self.notes]})
+            cell, self.text, self.late, self.idle = self.nb.cells[number], TEXT_PER_CELL, False, False
+            self.deadline = self.spent() + self.seconds
+            try:
+                self.execute_cell(cell, number)
+            except DeadKernelError:
+                return "the Python process ended: an exit, a crash, or too much memory"
+            self.deadline = None
+            if self.late:
+                said = f"the cell ran longer than {self.seconds} seconds"
+                cell.outputs.append(new_output("error", ename="TimeoutError", evalue=said, traceback=[said]))
+                self.notes[f"some of its cells ran longer than {self.seconds} seconds, interrupted"] = True
+            self.report({"index": index, "outputs": cell.outputs, "notes": [*self.notes]})
+        return ""
 
-    def _stream(self, content):
-        text = self._shortened(content["text"])
-        if self.kept and self.kept[-1]["output_type"] == "stream" and self.kept[-1]["name"] == content["name"]:
-            self.kept[-1]["text"] += text
-        elif text:
-            self.kept.append({"output_type": "stream", "name": content["name"], "text": text})
+    def spent(self):
+        """The seconds that the kernel has computed or slept so far."""
+        try:
+            return self.asleep + sum(self.kernel.cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            return self.asleep
 
-    def _error(self, content):
-        lines = [line[:2000] for line in content["traceback"][-20:]]
-        error = {"ename": content["ename"][:200], "evalue": content["evalue"][:2000], "traceback": lines}
-        self.kept.append({"output_type": "error", **error})
+    def watch(self):
+        """Interrupt a cell that is late; end all where that does not help."""
+        while self.kernel.is_running():
+            time.sleep(LOOK_EVERY)
+            self.asleep += LOOK_EVERY * (self.kernel.status() == psutil.STATUS_SLEEPING)
+            if self.deadline is not None and self.spent() > self.deadline:
+                if self.idle:
+                    self.end("the kernel no longer answers, a cell has changed how it works")
+                if self.late:
+                    self.end(f"a cell ran longer than {self.seconds} seconds and could not be interrupted")
+                self.late, self.deadline = True, self.spent() + PATIENCE
+                os.killpg(self.kernel.pid, signal.SIGINT)
 
-    def _shown(self, content):
-        data, found = {}, content["data"]
-        for kind, value in found.items():
-            if kind in TEXTS:
-                data[kind] = self._shortened(value)
-            elif kind.startswith("image/") and len(value) <= self.room:
-                self.room -= len(value)
-                data[kind] = value
-            elif kind != "text/html" or PICTURES.search(value) or found["text/plain"].startswith("<IPython"):
-                data[kind] = None  # named, not shown: it may hold a script
-        shown = {"output_type": "display_data", "data": data, "id": content.get("transient", {}).get("display_id")}
-        earlier = [output for output in self.kept if shown["id"] and output.get("id") == shown["id"]]
-        for output in earlier:
-            output["data"] = data
-        if not earlier:
-            self.kept.append(shown)
+    def end(self, reason):
+        """Say why there are no more cells, and leave the kernel and all else for the sandbox to end."""
+        self.report({"end": reason})
+        os._exit(0)
 
-    def _shortened(self, text):
+    def process_message(self, message, cell, number):
+        """Take over one message of the kernel, shortened to what there is room for."""
+        content, kind = message["content"], message["msg_type"]
+        self.idle = kind == "status" and content["execution_state"] == "idle"
+        if self.idle or self.late:
+            self.deadline = self.spent() + PATIENCE  # a cell that was interrupted had much to say, which still comes
+        if kind == "stream":
+            content["text"] = self.shortened(content["text"], cell.metadata.token)
+        elif kind == "error":
+            content["traceback"] = [line[:2000] for line in content["traceback"][-20:]]
+            content.update(ename=content["ename"][:200], evalue=content["evalue"][:2000])
+            if content["ename"] in ("ModuleNotFoundError", "FileNotFoundError"):
+                said = f"{content['evalue'][:100]} (only the notebook comes along: put into it what it uses)"
+                self.notes[said] = True
+        elif kind in ("display_data", "execute_result", "update_display_data"):
+            content["data"] = {name: self.fitting(name, value) for name, value in content["data"].items()}
+        return None if self.late and not self.idle else super().process_message(message, cell, number)
+
+    def shortened(self, text, token=None):
+        """As much of a text as there is room for in its cell, and of what is cut the token."""
         if len(text) <= self.text:
             self.text -= len(text)
             return text
-        tail = self.token if self.token and self.token in text else ""
-        text, self.text, first, self.cut = text[: self.text], 0, not self.cut, True
-        return text + CUT * first + tail
+        kept = text[: self.text] + CUT * (self.text > 0) + (token if token and token in text else "")
+        self.text, self.notes["the output of some of its cells was cut"] = 0, True
+        return kept
 
-
-def execute(manager, client, source, seconds, take):
-    """Run one cell: whether it had to be interrupted. EOFError when the kernel has ended, ConnectionError when it does
-    not answer, TimeoutError when it cannot be interrupted."""
-    sent, end, late = client.execute(source, allow_stdin=False, stop_on_error=False), time.monotonic() + seconds, False
-    while True:
-        if time.monotonic() > end:
-            if late:
-                raise TimeoutError
-            manager.interrupt_kernel()
-            late, end = True, time.monotonic() + PATIENCE
-        try:
-            message = client.get_iopub_msg(timeout=LOOK_EVERY)
-        except queue.Empty:
-            if not manager.is_alive():
-                raise EOFError from None
-            continue
-        if message["parent_header"].get("msg_id") == sent:
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                break
-            if late:
-                end = time.monotonic() + PATIENCE  # it had much to say, which still comes
-            else:
-                take(message["msg_type"], message["content"])
-    try:
-        while client.get_shell_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != sent:
-            pass
-    except queue.Empty:
-        raise ConnectionError from None
-    return late
-
-
-def run(request, report):
-    """Run the cells of the request in one kernel and report on each: "", or why the last one was not reached."""
-    manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{tempfile.mkdtemp()}/kernel")
-    try:
-        manager.start_kernel()
-        client = manager.client()
-        client.start_channels()
-        client.wait_for_ready(timeout=START)
-    except Exception as error:
-        return f"no kernel starts here: {type(error).__name__}: {error}"
-    room = request["room"]
-    for index, source, token in request["cells"]:
-        report({"starts": index})
-        outputs = Outputs(token, room)
-        try:
-            late = execute(manager, client, source, request["cell_seconds"], outputs.take)
-        except EOFError:
-            return "the Python process ended: an exit, a crash, or too much memory"
-        except ConnectionError:
-            return "the kernel no longer answers, a cell has changed how it works"
-        except TimeoutError:
-            return f"a cell ran longer than {request['cell_seconds']} seconds and could not be interrupted"
-        room = outputs.room
-        report({"index": index, "outputs": outputs.kept, "late": late, "cut": outputs.cut})
-    return ""
+    def fitting(self, name, value):
+        """One form of an output, as far as there is room for it: a text shortened, or None."""
+        if name in ("text/plain", "text/markdown", "text/latex"):
+            return self.shortened(value)
+        size = len(value) if isinstance(value, str) else len(json.dumps(value))
+        if size > self.room:
+            return None
+        self.room -= size
+        return value
 
 
 def main():
@@ -149,8 +134,8 @@ def main():
         lines.write(json.dumps(line) + "\n")
         lines.flush()
 
-    report({"end": run(request, report)})
-    os._exit(0)  # the sandbox ends the kernel and all else
+    runner = Runner(request["cells"], request["cell_seconds"], request["room"], report)
+    runner.end(runner.run())
 
 
 if __name__ == "__main__":

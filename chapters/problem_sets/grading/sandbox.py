@@ -11,33 +11,34 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat.v4
 import psutil
+from nbformat.v4 import new_output
 
-from grading.collect import label, picture_data
+from grading.collect import label, picture
 from grading.restore import tame
 
-RUNNER = Path(__file__).with_name("run_cells.py")
 TOOLS = ("bwrap", "prlimit", "setpriv")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu", "/etc/alternatives", "/etc/ld.so.cache")
-FIRST_ID = 61_000  # user ids that own nothing, for when the grader is root, whom no limit of processes binds
+ALONE = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--new-session")
 NO_MORE = ("--unshare-user", "--disable-userns")  # in a namespace of its own code could mount a disk without a limit
-INSIDE = "/book/chapters/problem_sets/work"
+FIRST_ID = 61_000  # user ids that own nothing, for when the grader is root, whom no limit of processes binds
+INSIDE = Path("chapters/problem_sets/work")
 LOOK_EVERY = 0.2  # seconds
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use: seconds in all and per cell, bytes of memory, of files and of reported output."""
+    """What one submission may use: seconds in all and per cell, in which it computes or sleeps, however busy the
+    machine is; bytes of memory, of files and of reported output."""
 
     seconds: int = 120
     cell_seconds: int = 30
@@ -73,14 +74,13 @@ class Sandbox:
                           "«Running graded code safely» of the page Teaching.")  # fmt: skip
         self.folder = Path(tempfile.mkdtemp(prefix="grading-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        (self.folder / "chapters" / "problem_sets" / "work").mkdir(parents=True)
-        unwanted = shutil.ignore_patterns("*.ipynb", ".*")
-        shutil.copytree(book / "helpers", self.folder / "helpers", ignore=unwanted)
-        if (book / "chapters" / "data").is_dir():
-            shutil.copytree(book / "chapters" / "data", self.folder / "chapters" / "data", ignore=unwanted)
-        shutil.copyfile(RUNNER, self.folder / "run_cells.py")
-        fonts = {**os.environ, "MPLCONFIGDIR": str(self.folder / "fonts")}
+        (self.folder / INSIDE).mkdir(parents=True)
+        for name in ("helpers", "chapters/data"):
+            if (book / name).is_dir():
+                shutil.copytree(book / name, self.folder / name, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
+        shutil.copyfile(Path(__file__).with_name("run_cells.py"), self.folder / "run_cells.py")
         listing = [sys.executable, "-c", "import matplotlib.font_manager"]
+        fonts = {**os.environ, "MPLCONFIGDIR": str(self.folder / "fonts")}
         subprocess.run(listing, env=fonts, check=False, capture_output=True)
         compileall.compile_dir(self.folder / "helpers", quiet=2)  # once, not in every sandbox
         for place in [self.folder, *self.folder.rglob("*")]:
@@ -94,10 +94,9 @@ class Sandbox:
         with tempfile.TemporaryDirectory() as folder, file("w+") as stdin, file() as lines, file() as said:
             json.dump(request, stdin)
             stdin.seek(0)
-            command, place, environment = self._inside() if self.protected else self._outside(Path(folder))
-            command += [sys.executable, "/book/run_cells.py" if self.protected else "run_cells.py"]
-            options = {"cwd": place, "env": environment, "stdin": stdin, "stdout": lines, "stderr": said}
-            with subprocess.Popen(command, start_new_session=True, **options) as runner:
+            command, options = self._inside() if self.protected else self._outside(Path(folder))
+            options |= {"stdin": stdin, "stdout": lines, "stderr": said, "start_new_session": True}
+            with subprocess.Popen(command, **options) as runner:
                 stopped = self._watch(runner)
             lines.seek(0)
             said.seek(0)
@@ -105,60 +104,52 @@ class Sandbox:
             return self._outcome(lines.read(2 * self.limits.output).splitlines(), stopped, complaint)
 
     def _inside(self):
-        """(command that goes before the program, its folder, its environment)."""
-        root = os.geteuid() == 0
-        alone = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-        command = ["bwrap", *(alone if root else ["--unshare-all", *NO_MORE])]
-        command += ["--die-with-parent", "--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
-        for name, value in self._variables("/tmp", "/tmp/fonts").items():
+        """(command, options) that run the cells in a sandbox."""
+        command = ["bwrap", *ALONE, "--die-with-parent", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
+        for name, value in _variables("/tmp", "/tmp/fonts").items():
             command += ["--setenv", name, value]
         for place in SYSTEM:
             there = ("--symlink", os.readlink(place)) if os.path.islink(place) else ("--ro-bind-try", place)
             command += [*there, place]
         command += ["--ro-bind", str(self.folder), "/book"]
-        for place in ("/tmp", INSIDE, "/dev/shm"):
+        for place in ("/tmp", f"/book/{INSIDE}", "/dev/shm"):
             command += ["--perms", "1777", "--size", str(self.limits.disk), "--tmpfs", place]
         for place in [Path(p) for p in dict.fromkeys([sys.prefix, sys.base_prefix]) if not p.startswith("/usr")]:
             for parent in [*place.parents][-2::-1]:
                 command += ["--perms", "0755", "--dir", str(parent)]
             command += ["--ro-bind", str(place), str(place)]
+        command += ["--perms", "1777", "--dir", "/tmp/fonts"]
         for path in (self.folder / "fonts").glob("*.json"):
-            command += ["--perms", "1777", "--dir", "/tmp/fonts", "--ro-bind", str(path), f"/tmp/fonts/{path.name}"]
-        command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", INSIDE]
-        if root:
-            command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+            command += ["--ro-bind", str(path), f"/tmp/fonts/{path.name}"]
+        command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", f"/book/{INSIDE}"]
         limits = {"nproc": self.limits.threads, "data": self.limits.memory, "fsize": self.limits.disk, "core": 0}
-        limits |= {"cpu": 4 * self.limits.seconds, "nofile": 1024}
-        command += ["prlimit", *(f"--{name}={value}" for name, value in limits.items()), "--"]
-        if root:
+        inner = ["prlimit", *(f"--{name}={value}" for name, value in limits.items()), "--nofile=1024", "--"]
+        if os.geteuid() == 0:
+            command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
             account = next(self.ids)
-            command += ["setpriv", f"--reuid={account}", f"--regid={account}", "--clear-groups", "--inh-caps=-all"]
-            command += ["--", "bwrap", *NO_MORE, "--dev-bind", "/", "/", "--"]
-        return command, "/", {"PATH": os.environ.get("PATH", os.defpath)}
+            inner += ["setpriv", f"--reuid={account}", f"--regid={account}", "--clear-groups", "--inh-caps=-all"]
+            inner += ["--", "bwrap", *NO_MORE, "--dev-bind", "/", "/", "--"]
+        else:
+            command += NO_MORE
+        path = {"PATH": os.environ.get("PATH", os.defpath)}
+        return [*command, *inner, sys.executable, "/book/run_cells.py"], {"cwd": "/", "env": path}
 
     def _outside(self, folder):
         shutil.copytree(self.folder, folder / "book")
-        place = folder / "book" / Path(INSIDE).relative_to("/book")
-        shutil.copyfile(RUNNER, place / "run_cells.py")
-        return [], place, self._variables(str(folder), str(folder / "book" / "fonts"))
-
-    def _variables(self, home, fonts):
-        places = dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"), home)
-        return places | {
-            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student",
-            "MPLCONFIGDIR": fonts, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
-            "PIP_RETRIES": "0", "PIP_NO_INPUT": "1", "JUPYTER_RUNTIME_DIR": home,
-        }  # fmt: skip
+        variables = _variables(str(folder), str(folder / "book" / "fonts"))
+        place = folder / "book" / INSIDE
+        return [sys.executable, str(folder / "book" / "run_cells.py")], {"cwd": place, "env": variables}
 
     def _watch(self, runner):
         """Wait for the runner; None if it ended by itself, else why it was stopped. Ends everything that it started."""
-        start, stopped, limits = time.monotonic(), None, self.limits
+        asleep, stopped, limits = 0.0, None, self.limits
         while stopped is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 runner.wait(LOOK_EVERY)
                 break
-            memory, count = _use(runner.pid)
-            if time.monotonic() - start > limits.seconds:
+            memory, count, computed, sleeps = _use(runner.pid)
+            asleep += LOOK_EVERY * sleeps
+            if asleep + computed > limits.seconds:
                 stopped = f"it ran longer than {limits.seconds} seconds in all"
             elif count > limits.processes:
                 stopped = f"it had started more than {limits.processes} processes"
@@ -170,77 +161,76 @@ class Sandbox:
 
     def _outcome(self, lines, stopped, complaint):
         """What the runner's lines say; a submission that forges some fools nobody but itself."""
-        outcome, end, at, late, cut, lost = Outcome(), None, None, 0, 0, set()
-        too_long = f"ran longer than {self.limits.cell_seconds} seconds"
+        outcome, end, at, lost = Outcome(), None, None, set()
         for line in lines:
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 message = json.loads(line)
-                end, at = message.get("end", end), int(message["starts"]) if "starts" in message else at
+                end = message.get("end", end)
                 if "index" in message:
-                    found = [_output(output, lost) for output in message["outputs"]]
-                    found += [_error("TimeoutError", f"the cell {too_long}")] * bool(message["late"])
-                    outcome.outputs[message["index"]] = found
-                    late, cut = late + bool(message["late"]), cut + bool(message["cut"])
-        if not stopped and at is None:
-            outcome.broken = end or f"nothing runs in the sandbox: {complaint or 'it says nothing'}"
+                    at = int(message["index"])
+                    outcome.outputs[at] = [_output(output, lost) for output in message["outputs"]]
+                    outcome.notes = [label(note)[:300] for note in message["notes"][:9]]
+        if at is None:
+            outcome.broken = end or stopped or f"nothing runs in the sandbox: {complaint or 'it says nothing'}"
         elif stopped or end != "":
             outcome.ended = stopped or label(str(end or "the run ended before its last cell"))[:300]
-            if at is not None:
-                outcome.outputs.setdefault(at, [_stream(f"[{outcome.ended}]\n")])
-        elif late:
-            outcome.notes.append(f"{late} of its cells {too_long}, interrupted")
-        if cut:
-            outcome.notes.append(f"the output of {cut} of its cells was cut")
+            outcome.outputs[at] += [new_output("stream", text=f"[{outcome.ended}]\n")]
         if lost:
             kinds = ", ".join(sorted(lost))
             outcome.notes.append(f"outputs of a kind or size that is not shown, run it to see them: {kinds}")
         return outcome
 
 
+def _variables(home, fonts):
+    """The environment of the runner and its kernel."""
+    return dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"), home) | {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student",
+        "MPLCONFIGDIR": fonts, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
+        "PIP_RETRIES": "0", "PIP_NO_INPUT": "1",
+    }  # fmt: skip
+
+
 def _use(pid):
-    """(bytes of memory, number of processes) of all that a process has started."""
-    memory, count = 0, 0
+    """(bytes of memory, number, seconds computed, whether none computes now) of all processes that one has started."""
+    memory, count, computed, sleeps = 0, 0, 0.0, True
     with contextlib.suppress(psutil.Error):
         for process in psutil.Process(pid).children(recursive=True):
             count += 1
             with contextlib.suppress(psutil.Error):
                 memory += process.memory_info().rss
-    return memory, count
+                computed += sum(process.cpu_times()[:4])  # and that of children that have ended
+                sleeps = sleeps and process.status() != psutil.STATUS_RUNNING
+    return memory, count, computed, sleeps
 
 
 def _output(raw, lost):
     """An output as it may be shown, made anew from what came out: text and pictures. `lost` gets the other kinds."""
-    kind = raw["output_type"]
-    if kind == "stream":
-        return _stream(_text(raw["text"]))
-    if kind == "error":
-        return _error(_text(raw["ename"]), _text(raw["evalue"]), [_text(line) for line in raw["traceback"]])
-    data = {str(name): value for name, value in raw["data"].items()}
-    shown = {"text/plain": _text(data.pop("text/plain", ""))}
-    for name in ("text/markdown", "text/latex"):
-        if isinstance(data.get(name), str):
-            shown["text/markdown"] = tame(_text(data.pop(name)))
-    for name, value in data.items():
+    if raw["output_type"] == "stream":
+        return new_output("stream", text=_text(raw["text"]))
+    if raw["output_type"] == "error":
+        name, sentence, lines = _text(raw["ename"]), _text(raw["evalue"]), [_text(line) for line in raw["traceback"]]
+        return new_output("error", ename=name, evalue=sentence, traceback=lines)
+    plain = _text(raw["data"].get("text/plain", ""))
+    shown = {"text/plain": plain}
+    for name, value in raw["data"].items():
         if name == "image/svg+xml" and isinstance(value, str):
-            value = base64.b64encode(_text(value).encode()).decode()
-        elif not picture_data(name, value):
+            found = base64.b64encode(_text(value).encode()).decode()
+        else:
+            found = (picture({name: value}) or {}).get(name)
+        if name in ("image/png", "image/jpeg") and found:
+            shown[name] = found
+        elif found:  # as the source of an image no script in it runs
+            shown["text/html"] = f'<img alt="" src="data:{name};base64,{found}">'
+        elif name in ("text/markdown", "text/latex") and isinstance(value, str):
+            shown["text/markdown"] = tame(_text(value))
+        elif name != "text/plain" and (name != "text/html" or value is None or _says_more(value, plain)):
             lost.add(label(name[:60]))
-            continue
-        if name in ("image/png", "image/jpeg"):
-            shown[name] = value.replace("\n", "")
-        else:  # as the source of an image no script in it runs
-            shown["text/html"] = f'<img alt="" src="data:{name};base64,{value}">'
-        break
-    return nbformat.v4.new_output("display_data", data=shown)
+    return new_output("display_data", data=shown)
 
 
-def _stream(text):
-    return nbformat.v4.new_output("stream", name="stdout", text=text)
-
-
-def _error(name, sentence, traceback=()):
-    lines = [*traceback] or [f"{name}: {sentence}"]
-    return nbformat.v4.new_output("error", ename=name, evalue=sentence, traceback=lines)
+def _says_more(page, plain):
+    """Whether an HTML output, which may hold a script, shows what its plain text does not say."""
+    return plain.startswith("<IPython") or re.search("<(img|svg|script|iframe|video|audio|canvas)", page)
 
 
 def _text(value):
