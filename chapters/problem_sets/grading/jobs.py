@@ -121,4 +121,8 @@ def run(jobs, workers, address=None):
         for future in futures:
             stack.callback(future.cancel)
         for future in concurrent.futures.as_completed(futures):
-            yield futures[future], future.exception() or future.result()
+            try:
+                outcome = future.result()
+            except Exception as error:
+                outcome = error
+            yield futures[future], outcome

@@ -33,7 +33,7 @@ class Runner(NotebookClient):
         notebook = new_notebook(cells=[new_code_cell(source, metadata={"token": token}) for _, source, token in cells])
         super().__init__(notebook, manager, allow_errors=True, coalesce_streams=True, startup_timeout=1000)
         self.indices, self.seconds, self.room, self.report = [index for index, *_ in cells], seconds, room, report
-        self.asleep, self.deadline, self.notes = 0.0, None, {}
+        self.spent, self.deadline, self.notes = 0.0, None, {}
 
     def run(self):
         """Run all cells and report on each: "", or why the next one was not reached."""
@@ -47,7 +47,7 @@ class Runner(NotebookClient):
         for number, index in enumerate(self.indices):
             self.report({"index": index, "outputs": [], "notes": [*self.notes]})
             cell, self.text, self.late, self.idle = self.nb.cells[number], TEXT_PER_CELL, False, False
-            self.deadline = self.spent() + self.seconds
+            self.deadline = self.spent + self.seconds
             try:
                 self.execute_cell(cell, number)
             except DeadKernelError:
@@ -60,24 +60,20 @@ class Runner(NotebookClient):
             self.report({"index": index, "outputs": cell.outputs, "notes": [*self.notes]})
         return ""
 
-    def spent(self):
-        """The seconds that the kernel has computed or slept so far."""
-        try:
-            return self.asleep + sum(self.kernel.cpu_times()[:2])
-        except psutil.NoSuchProcess:
-            return self.asleep
-
     def watch(self):
-        """Interrupt a cell that is late; end all where that does not help."""
+        """Count the seconds that the kernel computes or sleeps; interrupt a cell that is late, end all if in vain."""
+        computed = 0.0
         while self.kernel.is_running():
             time.sleep(LOOK_EVERY)
-            self.asleep += LOOK_EVERY * (self.kernel.status() == psutil.STATUS_SLEEPING)
-            if self.deadline is not None and self.spent() > self.deadline:
+            before, computed = computed, sum(self.kernel.cpu_times()[:2])
+            slept = LOOK_EVERY * (self.kernel.status() != psutil.STATUS_RUNNING)
+            self.spent += max(computed - before, slept)
+            if self.deadline is not None and self.spent > self.deadline:
                 if self.idle:
                     self.end("the kernel no longer answers, a cell has changed how it works")
                 if self.late:
                     self.end(f"a cell ran longer than {self.seconds} seconds and could not be interrupted")
-                self.late, self.deadline = True, self.spent() + PATIENCE
+                self.late, self.deadline = True, self.spent + PATIENCE
                 os.killpg(self.kernel.pid, signal.SIGINT)
 
     def end(self, reason):
@@ -90,7 +86,7 @@ class Runner(NotebookClient):
         content, kind = message["content"], message["msg_type"]
         self.idle = kind == "status" and content["execution_state"] == "idle"
         if self.idle or self.late:
-            self.deadline = self.spent() + PATIENCE  # a cell that was interrupted had much to say, which still comes
+            self.deadline = self.spent + PATIENCE  # a cell that was interrupted had much to say, which still comes
         if kind == "stream":
             content["text"] = self.shortened(content["text"], cell.metadata.token)
         elif kind == "error":
