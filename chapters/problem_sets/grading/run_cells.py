@@ -109,14 +109,13 @@ class Runner(NotebookClient):
         return kept
 
     def fitting(self, name, value):
-        """One form of an output, as far as there is room for it: a text shortened, or None."""
+        """One form of an output as text, as far as there is room for it: shortened, or empty."""
+        text = value if isinstance(value, str) else json.dumps(value)
         if name in ("text/plain", "text/markdown", "text/latex"):
-            return self.shortened(value)
-        size = len(value) if isinstance(value, str) else len(json.dumps(value))
-        if size > self.room:
-            return None
-        self.room -= size
-        return value
+            return self.shortened(text)
+        text = text if len(text) <= self.room else ""
+        self.room -= len(text)
+        return text
 
 
 def main():

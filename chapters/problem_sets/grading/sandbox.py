@@ -224,7 +224,7 @@ def _output(raw, lost):
             shown["text/html"] = f'<img alt="" src="data:{name};base64,{found}">'
         elif name in ("text/markdown", "text/latex") and isinstance(value, str):
             shown["text/markdown"] = tame(_text(value))
-        elif name != "text/plain" and (name != "text/html" or value is None or _says_more(value, plain)):
+        elif name != "text/plain" and (name != "text/html" or not value or _says_more(value, plain)):
             lost.add(label(name[:60]))
     return new_output("display_data", data=shown)
 
