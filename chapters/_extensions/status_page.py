@@ -12,7 +12,9 @@ import subprocess
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "seaborn", "pandas", "jupyter-book", "Sphinx", "myst-nb")
+PACKAGES = (
+    "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "seaborn", "pandas", "jupyter-book", "Sphinx", "myst-nb",
+)  # fmt: skip
 
 
 class status_tables(nodes.General, nodes.Element):
