@@ -18,9 +18,8 @@ from tqdm import tqdm
 
 from helpers import theory
 from helpers.isometry import extreme_ratio
-from helpers.observed import part
 from helpers.problems import Empirical, ground_truth, smat
-from helpers.untuned import MARGIN, choose, error_law, levels_of, path
+from helpers.untuned import MARGIN, choose, cross_validated, error_law, levels_of, path
 
 from .results import DATA, by_column, made_with, store
 
@@ -104,26 +103,6 @@ def bic(problem, fits):
     return min(fits, key=score).rank
 
 
-def cross_validated(problem, fits, ratio, k, seed):
-    """The ranks at the strength of least cross-validated error, and at the strongest within a standard error of it.
-
-    Every other strength of the path, to halve the work; all columns of each fold's fit were chosen on its own rows."""
-    chosen = fits[::2]
-    fold = torch.from_numpy(np.random.default_rng(seed).permutation(problem.n) % FOLDS)
-    squares = torch.zeros(len(chosen), problem.n, dtype=torch.float64)
-    for f in range(FOLDS):
-        train, held = part(problem, fold != f), fold == f
-        inside = list(path(train, ratio=ratio, k=k, levels=[fit.level for fit in chosen]))
-        inside += [inside[-1]] * (len(chosen) - len(inside))
-        for j, fit in enumerate(inside):
-            squares[j, held] = (problem.measure(fit.U @ fit.U.T) - problem.y)[held].square()
-    errors = squares.mean(1)
-    best = errors.argmin().item()
-    allowed = errors[best] + squares[best].std() / sqrt(problem.n)
-    strongest = max(j for j, error in enumerate(errors) if error <= allowed)
-    return chosen[best].rank, chosen[strongest].rank
-
-
 def thresholded(problem):
     """Eigenvalues of the least-squares matrix above (4/√3) σ√d, Gavish and Donoho's level for noise of variance σ² in
     an entry; None where n ≤ d(d + 1)/2, so that there is none."""
@@ -162,7 +141,8 @@ def outcome(i, name="unseen"):
         return found
     least, simplest = None, None
     if 3 * i % 5 < how.validated:
-        least, simplest = cross_validated(problem, fits, ratio, k, i)
+        both = cross_validated(problem, fits, ratio=ratio, k=k, folds=FOLDS, seed=i)
+        least, simplest = (fit.rank for fit in both)
     return found | {
         "longest plateau": longest(fits), "from above": from_above(fits), "BIC": bic(problem, fits),
         "cross-validation": least, "cross-validation, 1 SE": simplest, "threshold": thresholded(problem),

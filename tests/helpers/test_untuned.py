@@ -13,7 +13,17 @@ from helpers.problems import Empirical, Population, ground_truth, smat
 from helpers.pruning import column_norms
 from helpers.rotations import tangent_basis
 from helpers.theory import degrees_of_freedom, largest_ratio, noise_level
-from helpers.untuned import Fit, choose, doubts, error_law, find_rank, path, resampled_ranks, residual_noise
+from helpers.untuned import (
+    Fit,
+    choose,
+    cross_validated,
+    doubts,
+    error_law,
+    find_rank,
+    path,
+    resampled_ranks,
+    residual_noise,
+)
 
 both = pytest.mark.parametrize("ensemble", ENSEMBLE_NAMES)
 
@@ -173,6 +183,32 @@ def test_the_error_is_unknown_where_measurements_are_fewer_than_parameters():
 
 def test_parts_of_clear_data_agree():
     assert resampled_ranks(data(1, 6, 2, 150, noise=0.05), draws=3, seed=1) == [2, 2, 2]
+
+
+def test_cross_validation_finds_the_rank_and_gives_fits_of_the_path():
+    problem = data(1, 6, 2, 150, noise=0.05)
+    fits = find_rank(problem).fits
+    least, simplest = cross_validated(problem, fits, seed=1)
+    assert simplest.rank == 2
+    assert any(least is fit for fit in fits)
+    assert any(simplest is fit for fit in fits)
+    assert simplest.level >= least.level
+
+
+def test_folds_are_predicted_by_the_others_only():
+    problem = data(1, 6, 1, 60, noise=0.5)
+    fits = find_rank(problem).fits
+    known = [(problem.measure(fit.U @ fit.U.T) - problem.y).square().mean().item() for fit in fits[::2]]
+    best = fits[::2][known.index(min(known))]
+    assert best.rank == 4  # the closest to the data that chose it
+    assert cross_validated(problem, fits)[0].rank == 1
+
+
+@pytest.mark.parametrize("folds", [1, 61])
+def test_folds_are_at_least_two_and_at_most_the_measurements(folds):
+    problem = data(1, 4, 1, 60, noise=0.01)
+    with pytest.raises(ValueError, match="folds must be an integer"):
+        cross_validated(problem, find_rank(problem).fits, folds=folds)
 
 
 def test_no_part_is_no_share():
