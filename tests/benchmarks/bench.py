@@ -50,7 +50,8 @@ bounds it.
 - *Columns 3 of 50*: so many stay above the pruning threshold. *Error / oracle* is $\lVert\hat X - M\rVert_F$ divided by
   that of the fit which was told $r$. $\lVert\nabla F\rVert$ is where training stopped, before pruning. *Gradients* are
   those that training and fine-tuning computed.
-- *What bounds it*: parts of the work alone. The machine's own limits stand above each table.
+- *What bounds it*: parts of the work alone. The machine's own limits stand above each table; what fits a cache, as the
+  Gram matrix in float32 may, is read faster than memory.
 """
 
 
