@@ -250,6 +250,32 @@ def test_the_search_quotes_what_it_finds(window, address):
     page.close()
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("link", ["04_pruning_gap.html#thm-4-15", "02_benign_landscape.html#thm-2-7"])
+def test_a_link_leads_to_its_place_though_the_formulas_above_are_set_later(window, address, link, width):
+    page = window.context.browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{address}/chapters/{link}")
+    page.evaluate("async () => { await MathJax.startup.promise; }")
+    page.evaluate(MEASURED)
+    top = page.locator(f"#{link.split('#')[1]}").evaluate("place => place.getBoundingClientRect().top")
+    page.close()
+    assert 0 <= top <= 150
+
+
+def test_a_page_printed_before_its_formulas_are_set_has_them_all(window, address):
+    page = window.context.browser.new_page()
+    page.goto(f"{address}/chapters/02_benign_landscape.html", wait_until="commit")
+    page.wait_for_selector(".math mjx-container", state="attached")
+    early, late = page.evaluate(f"""async () => {{
+      await document.fonts.ready;
+      return [({RAW_TEX})(), (dispatchEvent(new Event("beforeprint")), ({RAW_TEX})())];
+    }}""")
+    page.evaluate("async () => { await MathJax.startup.promise; }")
+    twice = page.evaluate("document.querySelectorAll('.math mjx-container + mjx-container').length")
+    page.close()
+    assert early and late == [] and twice == 0
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_head_says_what_the_page_is(name):
     html = (SITE / name).read_text(encoding="utf-8")
