@@ -273,7 +273,9 @@ def test_a_page_printed_before_its_formulas_are_set_has_them_all(window, address
     page.evaluate("async () => { await MathJax.startup.promise; }")
     twice = page.evaluate("document.querySelectorAll('.math mjx-container + mjx-container').length")
     page.close()
-    assert early and late == [] and twice == 0
+    assert early
+    assert late == []
+    assert twice == 0
 
 
 @pytest.mark.parametrize("name", PAGES)
