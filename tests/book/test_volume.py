@@ -94,6 +94,16 @@ def test_short_code_is_known_by_its_lines(site):
     assert text.count("highlight short") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "short"),
+    [("a" * 439, True), ("a" * 440, False), (r"\(\mathbb{R}\)" * 60, True)],
+    ids=["four lines", "five lines", "formulas, whose commands are not set"],
+)
+def test_short_paragraphs_are_known_by_their_letters(site, words, short):
+    (site / PAGES[1]).write_text(PAGE.format(title="1. One", more=f"<p>{words}</p>", style=STYLE), encoding="utf-8")
+    assert (f'<p class="short">{words}' in volume.article(site, PAGES[1], PAGES)) == short
+
+
 def test_contents_and_statements_wait_for_the_numbers_of_their_sheets(site):
     texts = volume.parts(site)
     assert list(texts) == ["front", "chapters-index", "chapters-01_one", "chapters-proofs"]
@@ -208,6 +218,16 @@ def test_a_figure_that_just_misses_the_foot_of_a_sheet_shrinks(site, monkeypatch
     texts = [sheet.extract_text() for sheet in PdfReader(io.BytesIO(print_(site, only=PAGES[1:2]))).pages]
     first = next(number for number, text in enumerate(texts) if "Long." in text)
     assert [number - first for number, text in enumerate(texts) if "plot()" in text or "Figure 1.1" in text] == sheets
+
+
+@pytest.mark.slow
+def test_a_paragraph_of_four_lines_stays_whole(site):
+    four = "<br>".join(["A line."] * 4)
+    feet = [f'<p style="height: {high}mm; break-before: page"></p><p>{four}</p>' for high in range(220, 250, 2)]
+    more = "".join(feet) + '<p id="thm-1-1">Lemma 1.1</p>'
+    (site / PAGES[1]).write_text(PAGE.format(title="1. One", more=more, style=STYLE), encoding="utf-8")
+    sheets = PdfReader(io.BytesIO(print_(site, only=PAGES[1:2]))).pages
+    assert {sheet.extract_text().count("A line.") for sheet in sheets} == {0, 4}
 
 
 @pytest.mark.slow

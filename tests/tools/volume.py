@@ -34,6 +34,7 @@ LISTED = "Every numbered statement of the book and the page it stands on; its pr
 SCREEN_ONLY = "script, noscript, button, input, .anim-controls, .lab-live, a.headerlink, #on-paper"
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium's PDFs count their objects wrongly, which does not matter
 SHORT = 16  # lines of code that stay on one sheet
+FOUR_LINES = 440  # letters: of a paragraph of four lines Chromium would leave the last alone, orphans and widows or not
 DOWNLOADS = r'(<div class="dropdown dropdown-download-buttons">.*?<ul class="dropdown-menu">)'
 
 
@@ -79,6 +80,9 @@ def article(site, page, pages):
     for code in body.select("div.highlight"):
         if code.get_text().strip().count("\n") < SHORT:
             code["class"].append("short")
+    for paragraph in body.select("p"):
+        if len(re.sub(r"\\[a-z]+|[{}^_\\]", "", paragraph.get_text(), flags=re.I)) < FOUR_LINES:  # commands of TeX
+            paragraph["class"] = [*paragraph.get("class", ()), "short"]
     for node in body.select("[id]"):
         node["id"] = f"{own}--{node['id']}"
     ids = {own, *(node["id"] for node in body.select("[id]"))}
