@@ -17,10 +17,10 @@ Object.assign(lab, (() => {
     return parent.appendChild(made);
   }
 
-  // words in which c_λ is c with an index
+  // words in which c_λ and λ_glob are letters with an index
   function typeset(parent, text) {
     const svg = parent.namespaceURI === SVG;
-    text.split(/_(\S)/).forEach((part, i) => {
+    text.split(/_(\p{L}+|\S)/u).forEach((part, i) => {
       if (i % 2) node(parent, svg ? "tspan" : "sub", svg ? { dy: 3, "font-size": "75%" } : {}, part); else parent.append(part);
     });
   }
@@ -149,7 +149,8 @@ Object.assign(lab, (() => {
       self.draw = () => {
         if (!self.data || !axes.X) return;
         made.setAttribute("x", axes.X(self.data[0]) + dx); made.setAttribute("y", axes.Y(self.data[1]) + dy);
-        made.textContent = self.data[2];
+        made.replaceChildren();
+        typeset(made, self.data[2]);
       };
       self.set = (...data) => { self.data = data; self.draw(); return self; };
       marks.push(self);

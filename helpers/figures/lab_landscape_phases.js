@@ -10,7 +10,7 @@ lab.mount("landscape_phases", (fig, p) => {
     map.dots({ color, shape, size: 2.5, label: `${p.phases[code]}` }).set(mine.map((x) => x[0]), mine.map((x) => x[1]));
   });
   const left = Math.min(...p.beta) / 1.2, fine = Array.from({ length: 80 }, (_, i) => left * (map.range.x[1] / left) ** (i / 79));
-  for (const [name, border] of [["λ₀", t.criticalStrength], ["glob", t.globalStrength], ["fold", t.foldStrength]]) {
+  for (const [name, border] of [["λ_0", t.criticalStrength], ["λ_glob", t.globalStrength], ["λ_fold", t.foldStrength]]) {
     map.curve().set(fine, fine.map((beta) => border(1, beta)));
     map.text({ anchor: "end", dx: -3, dy: 4 }).set(left, border(1, left), name);
   }
